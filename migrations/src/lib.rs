@@ -1,0 +1,28 @@
+//! Muster's database schema, one file a step, for SQLite and PostgreSQL.
+//!
+//! Every key begins with `tenant_id`. A step that has been released is never
+//! edited: a change of the schema is a new step, with a working way back.
+
+use sea_orm_migration::prelude::*;
+
+mod m20261123_000001_tenant;
+mod m20261123_000002_resource;
+mod m20261123_000003_event;
+mod m20261123_000004_row_level_security;
+mod sql;
+
+/// The steps in order.
+#[derive(Debug, Clone, Copy)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_000001_tenant::Migration),
+            Box::new(m20261123_000002_resource::Migration),
+            Box::new(m20261123_000003_event::Migration),
+            Box::new(m20261123_000004_row_level_security::Migration),
+        ]
+    }
+}

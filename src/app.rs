@@ -1,0 +1,288 @@
+//! The composition root: what is made of what, and what runs.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use futures_util::future::BoxFuture;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::{
+    clock::Clock,
+    config::{DatabaseTarget, Settings},
+    delivery::{
+        OutgoingClient, OutgoingError,
+        issue::Issuer,
+        keys::{KeyError, KeyRing, SecretKey},
+        poll::Poller,
+        push::Pusher,
+        worker::DeliveryWorker,
+    },
+    http::{self, Public, Served, ops::Ready, serve, tls},
+    provision::{Limits, Provisioner, operator::Operator},
+    scim::schema::Registry,
+    store::{self, Location, Store, StoreError},
+    telemetry,
+};
+
+pub use crate::store::{MigrateCommand, MigrationState};
+
+/// Why the service could not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database cannot be opened or brought up to date.
+    #[error("could not open the database")]
+    Store(#[from] StoreError),
+    /// The file with the secret key cannot be read or made.
+    #[error("could not open the secret key file {0}")]
+    SecretFile(PathBuf, #[source] io::Error),
+    /// The secret key is not usable.
+    #[error("could not use the secret key file {0}")]
+    Secret(PathBuf, #[source] KeyError),
+    /// The client for receivers cannot be made.
+    #[error("could not prepare to send events")]
+    Outgoing(#[from] OutgoingError),
+    /// The TLS certificate or its key is not usable.
+    #[error("could not use the TLS certificate")]
+    Tls(#[from] tls::TlsError),
+    /// An address cannot be listened at.
+    #[error("could not listen at {0}")]
+    Listen(SocketAddr, #[source] io::Error),
+    /// A server stopped.
+    #[error("a server stopped")]
+    Serve(#[source] io::Error),
+}
+
+/// The service, ready to listen.
+#[derive(Debug)]
+pub struct App {
+    /// The operator's use cases.
+    pub operator: Operator,
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    secret: Arc<SecretKey>,
+}
+
+/// The service, listening but not yet answering.
+#[derive(Debug)]
+pub struct Bound {
+    app: App,
+    listener: TcpListener,
+    address: SocketAddr,
+    ops: Option<TcpListener>,
+}
+
+impl App {
+    /// Opens the database, brings its schema up to date, and opens the secret key.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], saying which part failed.
+    pub async fn open(settings: Settings) -> Result<Self, StartError> {
+        let location = location(&settings);
+        store::migrate(&location, MigrateCommand::Up).await?;
+        let clock = Clock::system();
+        let secret = Arc::new(secret_key(&settings.secret_key_file, &clock)?);
+        let store = Store::open(&location, settings.database_connections).await?;
+        let operator = Operator::new(
+            store.clone(),
+            clock.clone(),
+            Arc::clone(&secret),
+            &settings.base_url(),
+            settings.allow_http_receivers,
+        );
+        Ok(Self { operator, settings, store, clock, secret })
+    }
+
+    /// Takes the addresses of the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Listen`] if one is taken.
+    pub async fn listen(self) -> Result<Bound, StartError> {
+        let listener = bind(self.settings.listen).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| StartError::Listen(self.settings.listen, error))?;
+        let ops = match self.settings.ops_listen.0 {
+            Some(address) => Some(bind(address).await?),
+            None => None,
+        };
+        Ok(Bound { app: self, listener, address, ops })
+    }
+
+    /// Listens and serves until `shutdown`.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if an address is taken or a server stops.
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), StartError> {
+        self.listen().await?.serve(shutdown).await
+    }
+}
+
+impl Bound {
+    /// The address of the public listener.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of the ops listener.
+    pub fn ops_address(&self) -> Option<SocketAddr> {
+        self.ops.as_ref().and_then(|ops| ops.local_addr().ok())
+    }
+
+    /// Serves until `shutdown`, then finishes what runs, within ten seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] if the certificate cannot be used or a server stops.
+    pub async fn serve(self, shutdown: CancellationToken) -> Result<(), StartError> {
+        let ops_address = self.ops_address();
+        let Self { app, listener, address, ops } = self;
+        let App { operator, settings, store, clock, secret } = app;
+        let certificate = match (&settings.tls_cert, &settings.tls_key) {
+            (Some(cert), Some(key)) => Some(Arc::new(tls::Certificate::load(cert, key)?)),
+            _ => None,
+        };
+        let public_url = settings.base_url();
+        let keys = KeyRing::new(store.clone(), secret);
+        let issuer = Issuer::new(keys.clone(), &public_url);
+        let pusher = Pusher::new(OutgoingClient::new(settings.allow_http_receivers)?);
+        let worker =
+            DeliveryWorker::new(store.clone(), keys, issuer.clone(), pusher, clock.clone());
+        let poller = Poller::new(store.clone(), issuer, clock.clone(), shutdown.clone());
+        let provisioner = provisioner(&settings, store.clone(), clock.clone());
+        let max_body_bytes = settings.max_body_bytes;
+        let served =
+            Served { store: store.clone(), clock, provisioner, operator, poller, max_body_bytes };
+        let limits = serve::Limits {
+            connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
+            ..Default::default()
+        };
+
+        let mut tasks = JoinSet::new();
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            worker.run(stop).await;
+            Ok(())
+        });
+        if let Some(ops) = ops {
+            let route = http::ops::route(Arc::new(Database(store)), telemetry::metrics());
+            tasks.spawn(serve::serve(route, ops, None, serve::Limits::default(), shutdown.clone()));
+        }
+        if let Some(metrics) = telemetry::metrics() {
+            let stop = shutdown.clone();
+            tasks.spawn(async move {
+                telemetry::upkeep(metrics, stop).await;
+                Ok(())
+            });
+        }
+        let public = Public::new(served);
+        tasks.spawn(serve::serve(public, listener, certificate, limits, shutdown.clone()));
+        info!(%address, ops = ops_address.map(|ops| ops.to_string()), public_url, "serving");
+        finish(tasks, shutdown).await
+    }
+}
+
+/// Waits for every task; when one ends early the others are told to stop.
+async fn finish(
+    mut tasks: JoinSet<io::Result<()>>,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
+    let mut outcome = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        shutdown.cancel();
+        let ended = ended.unwrap_or_else(|error| Err(io::Error::other(error)));
+        outcome = outcome.and(ended.map_err(StartError::Serve));
+    }
+    info!("stopped");
+    outcome
+}
+
+/// Runs, undoes or tells the steps of the schema.
+///
+/// # Errors
+///
+/// [`StartError::Store`] with what the database said.
+pub async fn migrate(
+    settings: &Settings,
+    command: MigrateCommand,
+) -> Result<Vec<MigrationState>, StartError> {
+    Ok(store::migrate(&location(settings), command).await?)
+}
+
+/// The OpenAPI documents by file name, the same for the same program.
+pub fn openapi() -> Vec<(&'static str, String)> {
+    let mut documents = vec![("scim.json", http::scim_spec()), ("admin.json", http::admin::spec())];
+    for (_, text) in &mut documents {
+        text.push('\n');
+    }
+    documents
+}
+
+fn provisioner(settings: &Settings, store: Store, clock: Clock) -> Provisioner {
+    let limits = Limits {
+        max_results: u64::from(settings.max_results),
+        default_results: u64::from(settings.default_page),
+        scan_rows: u64::from(settings.scan_limit_rows),
+        scan_time: settings.scan_limit(),
+    };
+    let registry = Arc::new(Registry::builtin());
+    Provisioner::new(store, registry, clock, &settings.base_url(), limits)
+}
+
+/// Whether the database answers: then requests can be served.
+struct Database(Store);
+
+impl Ready for Database {
+    fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async { self.0.ping().await.map_err(|error| error.to_string()) })
+    }
+}
+
+fn location(settings: &Settings) -> Location {
+    match settings.database_url.target() {
+        DatabaseTarget::Sqlite(path) => Location::Sqlite(path.to_owned()),
+        DatabaseTarget::Postgres(url) => Location::Postgres(url.to_owned()),
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))
+}
+
+/// Opens the key that secrets in the database are sealed with; the first start makes it.
+fn secret_key(path: &Path, clock: &Clock) -> Result<SecretKey, StartError> {
+    match make_secret_key(path, clock) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(StartError::SecretFile(path.to_owned(), error)),
+    }
+    SecretKey::read(path).map_err(|error| StartError::Secret(path.to_owned(), error))
+}
+
+/// Makes the file whole or not at all: it is linked to its name when it is written.
+fn make_secret_key(path: &Path, clock: &Clock) -> io::Result<()> {
+    if path.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let draft = path.with_extension(format!("draft-{}", clock.new_id()));
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    writeln!(file, "{}", STANDARD.encode(clock.random::<32>()))?;
+    file.sync_all()?;
+    let linked = std::fs::hard_link(&draft, path);
+    std::fs::remove_file(&draft)?;
+    linked
+}

@@ -1,0 +1,151 @@
+//! The command line: `muster serve` and what an operator does from a shell.
+//!
+//! A command reads its arguments, calls one use case of the operator and shows
+//! the answer: a table for people, JSON with `--json`. Whatever goes wrong is
+//! one line on standard error. Exit codes: 0 done, 1 failed, 2 the arguments or
+//! settings are wrong.
+
+mod connection;
+mod duration;
+mod events;
+mod failure;
+mod flags;
+mod migrate;
+mod openapi;
+mod operator;
+mod output;
+mod serve;
+mod settings;
+mod stream;
+mod tenant;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    app::App,
+    config::{Loaded, Settings, Sources},
+    provision::operator::Operator,
+    telemetry::Telemetry,
+};
+use failure::Failure;
+use flags::SettingFlags;
+use output::Output;
+
+/// A multi-tenant SCIM 2.0 service that ends the sessions of those who leave.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, max_term_width = 100)]
+struct Arguments {
+    /// TOML file with settings [default: ./muster.toml if it is there].
+    #[arg(long, env = "MUSTER_CONFIG", global = true, value_name = "FILE", hide_env_values = true)]
+    config: Option<PathBuf>,
+    /// Answers in JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    settings: SettingFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves SCIM, events and administration until stopped.
+    Serve,
+    /// Plays a leaver's last day, with a directory and a receiver, on a trial database.
+    Demo {
+        /// Ends after one round, and fails if the revocation was not confirmed.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Tenants: the organisations whose people are kept.
+    #[command(subcommand)]
+    Tenant(tenant::Command),
+    /// Connections: a tenant's directories and how each deviates from the RFCs.
+    #[command(subcommand)]
+    Connection(connection::Command),
+    /// Tokens with which a directory or receiver reaches its tenant.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Streams: receivers of a tenant's security events.
+    #[command(subcommand)]
+    Stream(stream::Command),
+    /// Events, in the order in which they were committed.
+    #[command(subcommand)]
+    Events(events::Command),
+    /// Writes the OpenAPI documents.
+    Openapi(openapi::Arguments),
+    /// The database schema.
+    #[command(subcommand)]
+    Migrate(migrate::Command),
+    /// Shows the effective settings and where each came from.
+    Config(settings::Arguments),
+    /// Credentials for the administration API.
+    #[command(subcommand)]
+    Operator(operator::Command),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return failure::usage(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::failed(error).report(),
+    };
+    let ended = runtime.block_on(execute(arguments));
+    // A task that still blocks may not hold up the end.
+    runtime.shutdown_background();
+    ended.unwrap_or_else(|failure| failure.report())
+}
+
+async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let Arguments { config, json, settings, command } = arguments;
+    let output = Output::new(json);
+    let sources = Sources::process(config, settings.0);
+    match command {
+        Command::Serve => serve::run(Settings::load(sources)?.settings).await?,
+        Command::Demo { once } => return Ok(crate::demo::run(once).await),
+        Command::Openapi(arguments) => openapi::run(&arguments, output)?,
+        Command::Config(arguments) => {
+            settings::run(&Settings::load(sources)?, &arguments, output)?;
+        }
+        Command::Migrate(command) => migrate::run(command, &quiet(sources)?, output).await?,
+        Command::Tenant(command) => tenant::run(command, &open(sources).await?, output).await?,
+        Command::Connection(command) => {
+            connection::run(command, &open(sources).await?, output).await?;
+        }
+        Command::Token(command) => token::run(command, &open(sources).await?, output).await?,
+        Command::Stream(command) => stream::run(command, &open(sources).await?, output).await?,
+        Command::Events(command) => events::run(command, &open(sources).await?, output).await?,
+        Command::Operator(command) => operator::run(command, &open(sources).await?, output).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The use cases on the database that the settings name.
+async fn open(sources: Sources) -> Result<Operator, Failure> {
+    Ok(App::open(quiet(sources)?).await?.operator)
+}
+
+/// Settings for a short command, whose log would only hide its answer.
+fn quiet(sources: Sources) -> Result<Settings, Failure> {
+    let Loaded { mut settings, .. } = Settings::load(sources)?;
+    settings.metrics = false;
+    settings.otlp_endpoint = None;
+    if settings.log == crate::config::LogFilter::default() {
+        settings.log = crate::config::LogFilter::warnings();
+    }
+    Telemetry::start(&settings).map_err(Failure::failed)?;
+    Ok(settings)
+}

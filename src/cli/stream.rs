@@ -1,0 +1,150 @@
+//! `muster stream`.
+
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, Subcommand};
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::{
+    failure::Failure,
+    output::{Columns, Output},
+};
+use crate::{
+    event::{EventUri, SubjectFormat},
+    provision::operator::{NewStream, Operator},
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Creates a stream: events are pushed to a receiver, or wait to be polled.
+    Create(New),
+    /// Lists the streams of a tenant.
+    List {
+        /// The tenant.
+        tenant: String,
+    },
+    /// Keeps events back until the stream is resumed.
+    Pause(One),
+    /// Delivers again, beginning with what was kept.
+    Resume(One),
+    /// Deletes a stream and what it has not delivered.
+    Delete(One),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct New {
+    /// The tenant.
+    tenant: String,
+    /// Where events are pushed (RFC 8935); without it they are polled (RFC 8936).
+    #[arg(long, value_name = "URL")]
+    push_url: Option<String>,
+    /// File with the `Authorization` header that the receiver asks for; `-` reads it from
+    /// standard input.
+    #[arg(long, value_name = "FILE", requires = "push_url")]
+    authorization_file: Option<PathBuf>,
+    /// URI of an event to send, several times for several; without it, session-revoked and
+    /// account-disabled.
+    #[arg(long = "event", value_name = "URI", value_parser = event)]
+    events: Vec<EventUri>,
+    /// How people are named: `iss_sub`, `email`, `opaque` or `scim`.
+    #[arg(long, default_value = "iss_sub", value_parser = subject_format)]
+    subject_format: SubjectFormat,
+    /// The `aud` that the receiver checks.
+    #[arg(long)]
+    audience: Option<String>,
+    /// What the stream is for.
+    #[arg(long, default_value = "")]
+    description: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct One {
+    /// The tenant.
+    tenant: String,
+    /// The stream's id, from `stream list`.
+    id: Uuid,
+}
+
+const COLUMNS: &Columns = &[
+    ("STREAM", "id"),
+    ("METHOD", "method"),
+    ("STATUS", "status"),
+    ("PENDING", "pending"),
+    ("RECEIVER", "endpoint_url"),
+    ("REASON", "reason"),
+];
+
+fn event(uri: &str) -> Result<EventUri, String> {
+    EventUri::parse(uri).ok_or_else(|| {
+        let uris: Vec<&str> = EventUri::ALL.into_iter().map(EventUri::as_str).collect();
+        format!("expected one of {}", uris.join(", "))
+    })
+}
+
+fn subject_format(name: &str) -> Result<SubjectFormat, String> {
+    SubjectFormat::parse(name).ok_or_else(|| {
+        let names: Vec<&str> = SubjectFormat::ALL.into_iter().map(SubjectFormat::as_str).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+/// Does what `command` says.
+pub(super) async fn run(
+    command: Command,
+    operator: &Operator,
+    output: Output,
+) -> Result<(), Failure> {
+    match command {
+        Command::Create(new) => create(new, operator, output).await,
+        Command::List { tenant } => {
+            output.list(&operator.streams(&tenant).await?, COLUMNS, "There are no streams.")
+        }
+        Command::Pause(One { tenant, id }) => {
+            let stream = operator.pause_stream(&tenant, id).await?;
+            output.done(&stream, &format!("Stream {id} is paused and keeps its events."))
+        }
+        Command::Resume(One { tenant, id }) => {
+            let stream = operator.resume_stream(&tenant, id).await?;
+            output.done(&stream, &format!("Stream {id} delivers again."))
+        }
+        Command::Delete(One { tenant, id }) => {
+            output.busy("deleting", operator.delete_stream(&tenant, id)).await?;
+            output.gone("stream", &id.to_string())
+        }
+    }
+}
+
+async fn create(new: New, operator: &Operator, output: Output) -> Result<(), Failure> {
+    let events = match new.events.is_empty() {
+        true => vec![EventUri::SessionRevoked, EventUri::AccountDisabled],
+        false => new.events,
+    };
+    let stream = NewStream {
+        description: new.description,
+        push_url: new.push_url,
+        authorization: new.authorization_file.as_deref().map(read_secret).transpose()?,
+        events,
+        subject_format: new.subject_format,
+        audience: new.audience,
+    };
+    let stream = operator.create_stream(&new.tenant, stream).await?;
+    output.done(&stream, &format!("Stream {} is created.", stream.id))
+}
+
+/// Reads a secret from a file, because arguments are seen by every process.
+fn read_secret(path: &Path) -> Result<SecretString, Failure> {
+    let mut text = String::new();
+    let read = match path == Path::new("-") {
+        true => io::stdin().read_to_string(&mut text).map(drop),
+        false => fs::read_to_string(path).map(|found| text = found),
+    };
+    match read {
+        Ok(()) => Ok(text.trim().to_owned().into()),
+        Err(error) => Err(Failure::failed(format!("{}: {error}", path.display()))),
+    }
+}

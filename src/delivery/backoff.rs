@@ -1,0 +1,154 @@
+//! What follows an attempt: done, again, never, or stop the stream.
+
+use std::time::Duration;
+
+use super::{Outcome, OutgoingError, ReceiverError};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Seconds to wait after each failed attempt; the last one repeats.
+///
+/// The first minute is dense, because a session stays open until the event
+/// arrives.
+const WAITS: [u64; 16] =
+    [1, 2, 5, 10, 20, 40, 80, 180, 300, 600, 1200, 1800, 3600, 7200, 14_400, 14_400];
+
+/// How long an event is tried before it is given up.
+pub const HORIZON: Duration = Duration::from_hours(72);
+/// Failures that look like an error in the Set: so many attempts, then never.
+const REFUSALS: u32 = 4;
+/// Attempts with credentials that the receiver refuses, before the stream is paused.
+const REJECTED_CREDENTIALS: u32 = 10;
+
+/// What is to be done after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// The receiver has the Set.
+    Done,
+    /// Try again after this time; later events of the subject wait.
+    Retry(Duration),
+    /// Give this Set up; later events of the subject go on.
+    Dead(&'static str),
+    /// Stop the stream and keep the Set: someone has to look after the
+    /// configuration, and no revocation may be lost until then.
+    Pause(&'static str),
+}
+
+/// Decides what follows the attempt number `attempt` (from 1), `age` after the
+/// event happened.
+///
+/// `jitter` lies between 0 and 1 and moves a wait by up to a fifth either way,
+/// so that what failed together is not tried together.
+pub fn decide(attempt: u32, outcome: &Outcome, age: Duration, jitter: f64) -> Next {
+    let trial = Trial { attempt, tried_for: age.min(nominal(attempt)), jitter };
+    match outcome {
+        Outcome::Answered { status: 400, error: Some(error), .. } => trial.refused(*error),
+        Outcome::Answered { status, retry_after, .. } => trial.answered(*status, *retry_after),
+        Outcome::Failed(OutgoingError::Refused(_)) => Next::Pause("the endpoint is not allowed"),
+        Outcome::Failed(_) | Outcome::NotReady => trial.back_off(HORIZON, GIVEN_UP),
+        Outcome::Unaddressable => Next::Dead("unaddressable subject"),
+    }
+}
+
+const GIVEN_UP: Next = Next::Dead("given up after 72 hours");
+
+/// How long the attempts before `attempt` take by the schedule.
+///
+/// The event's age alone would be wrong: after a week's pause, the first failure
+/// would be the last.
+fn nominal(attempt: u32) -> Duration {
+    (1..attempt).fold(
+        Duration::ZERO,
+        |sum, failed| {
+            if HORIZON < sum { sum } else { sum + wait(failed) }
+        },
+    )
+}
+
+/// The wait after the failed attempt number `attempt`, without jitter.
+fn wait(attempt: u32) -> Duration {
+    let place = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+    let last = 4 * HOUR;
+    WAITS.get(place).map_or(last, |&seconds| Duration::from_secs(seconds))
+}
+
+struct Trial {
+    attempt: u32,
+    tried_for: Duration,
+    jitter: f64,
+}
+
+impl Trial {
+    /// What follows a status.
+    fn answered(&self, status: u16, retry_after: Option<Duration>) -> Next {
+        match status {
+            // 202 is what RFC 8935 §2.2 asks for. A receiver that answers another
+            // success has the Set too; so has one that answers 409 to a copy.
+            200..=299 | 409 => Next::Done,
+            401 => self.refused(ReceiverError::AuthenticationFailed),
+            403 => self.refused(ReceiverError::AccessDenied),
+            // A receiver may be gone for the time of a deployment.
+            404 => self.back_off(24 * HOUR, Next::Pause("the endpoint answers 404")),
+            410 => Next::Pause("the endpoint is gone"),
+            413 => Next::Dead("too large for the receiver"),
+            429 => self.throttled(retry_after),
+            408 | 425 | 500..=599 => self.back_off(HORIZON, GIVEN_UP),
+            // A redirect is a failure: following it would carry the Set and our
+            // credentials to an address that nobody configured.
+            300..=399 => self.back_off(HORIZON, GIVEN_UP),
+            _ => self.some_times(REFUSALS, Next::Dead("refused by the receiver")),
+        }
+    }
+
+    /// What follows an error code (RFC 8935 §2.4).
+    fn refused(&self, error: ReceiverError) -> Next {
+        match error {
+            ReceiverError::InvalidRequest => Next::Dead("invalid_request"),
+            ReceiverError::InvalidState => Next::Dead("invalid_state"),
+            // The receiver may hold an older copy of the key set.
+            ReceiverError::InvalidKey if self.attempt == 1 => Next::Retry(self.jittered(MINUTE)),
+            ReceiverError::InvalidKey => Next::Pause("invalid_key"),
+            ReceiverError::InvalidIssuer => Next::Pause("invalid_issuer"),
+            ReceiverError::InvalidAudience => Next::Pause("invalid_audience"),
+            ReceiverError::AuthenticationFailed if self.attempt <= REJECTED_CREDENTIALS => {
+                Next::Retry(self.jittered(15 * SECOND))
+            }
+            ReceiverError::AuthenticationFailed => Next::Pause("authentication_failed"),
+            ReceiverError::AccessDenied => self.back_off(HOUR, Next::Dead("access_denied")),
+            ReceiverError::Other => {
+                self.some_times(REFUSALS, Next::Dead("refused by the receiver"))
+            }
+        }
+    }
+
+    fn back_off(&self, horizon: Duration, end: Next) -> Next {
+        if horizon <= self.tried_for {
+            return end;
+        }
+        Next::Retry(self.jittered(wait(self.attempt)))
+    }
+
+    fn some_times(&self, attempts: u32, end: Next) -> Next {
+        if attempts <= self.attempt {
+            return end;
+        }
+        Next::Retry(self.jittered(wait(self.attempt)))
+    }
+
+    /// The receiver's own wish is honoured up to an hour, and not shortened.
+    fn throttled(&self, retry_after: Option<Duration>) -> Next {
+        if HORIZON <= self.tried_for {
+            return GIVEN_UP;
+        }
+        match retry_after {
+            Some(wish) => Next::Retry(wish.clamp(SECOND, HOUR)),
+            None => Next::Retry(self.jittered(MINUTE)),
+        }
+    }
+
+    fn jittered(&self, wait: Duration) -> Duration {
+        wait.mul_f64(0.8 + 0.4 * self.jitter.clamp(0.0, 1.0))
+    }
+}

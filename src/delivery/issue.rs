@@ -1,0 +1,84 @@
+//! From a claim to the signed Set for its stream.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::keys::{KeyError, KeyRing};
+use crate::{
+    event::{SetClaims, SignError, jti, sub_id},
+    store::Claim,
+};
+
+/// Makes Sets in the names of the tenants.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    keys: KeyRing,
+    public_url: Arc<str>,
+}
+
+/// A Set that can be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedSet {
+    /// Its id.
+    pub jti: String,
+    /// The signed token in compact form.
+    pub compact: String,
+}
+
+/// Why there is no Set for a claim.
+#[derive(Debug, thiserror::Error)]
+pub enum IssueError {
+    /// The stream's format cannot name the subject.
+    #[error("the stream's subject format cannot name the subject")]
+    Unaddressable,
+    /// There is no key to sign with.
+    #[error("no key to sign with")]
+    Key(#[source] KeyError),
+    /// The token could not be signed.
+    #[error("could not sign")]
+    Sign(#[source] SignError),
+}
+
+impl Issuer {
+    /// Issues as `{public_url}/t/{tenant}`.
+    pub fn new(keys: KeyRing, public_url: &str) -> Self {
+        Self { keys, public_url: public_url.trim_end_matches('/').into() }
+    }
+
+    /// Makes the Set of a claim. The same claim and key give the same token.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError::Unaddressable`] if the subject has no name in the stream's
+    /// format; the others if it cannot be signed now.
+    pub async fn issue(&self, claim: &Claim, now_us: i64) -> Result<IssuedSet, IssueError> {
+        let claims =
+            set_claims(claim, &self.public_url, now_us).ok_or(IssueError::Unaddressable)?;
+        let key = self.keys.active(claim.stream.tenant).await.map_err(IssueError::Key)?;
+        let compact = key.sign(&claims).map_err(IssueError::Sign)?;
+        Ok(IssuedSet { jti: jti(claim.event_id, claim.stream.id.0), compact })
+    }
+}
+
+/// The claims of the Set, or nothing if the subject cannot be named.
+///
+/// `iat` is the second in which the change was committed, so that a retry is the
+/// same token and not only the same `jti`; it is never in the future.
+pub(super) fn set_claims(claim: &Claim, public_url: &str, now_us: i64) -> Option<Value> {
+    let stream = &claim.stream;
+    let issuer = format!("{public_url}/t/{}", stream.tenant_name);
+    let subject_issuer = stream.subject_issuer.as_deref().unwrap_or(&issuer);
+    let sub_id = sub_id(claim.uri, &claim.subject, stream.subject_format, subject_issuer)?;
+    let claims = SetClaims {
+        issuer: &issuer,
+        audience: &stream.audience,
+        jti: &jti(claim.event_id, stream.id.0),
+        issued_at: claim.occurred_us.min(now_us).div_euclid(1_000_000),
+        txn: &claim.txn,
+        sub_id: &sub_id,
+        uri: claim.uri,
+        payload: &claim.payload,
+    };
+    Some(claims.to_json())
+}

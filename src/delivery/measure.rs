@@ -1,0 +1,32 @@
+//! The numbers of delivery: how many, and how fast access was gone.
+
+use std::{error::Error, time::Duration};
+
+use metrics::{counter, histogram};
+
+use crate::{event::EventUri, store::Claim};
+
+/// Counts what came of a delivery.
+pub(super) fn count(outcome: &'static str) {
+    counter!("muster_deliveries_total", "outcome" => outcome).increment(1);
+}
+
+/// Notes that a receiver has an event; for revocations, how long that took from
+/// the commit of the change.
+pub(super) fn confirmed(claim: &Claim, now_us: i64) {
+    if claim.uri == EventUri::SessionRevoked {
+        let seconds = age(claim, now_us).as_secs_f64();
+        histogram!("muster_revocation_confirmed_seconds").record(seconds);
+    }
+}
+
+/// The time since the event happened.
+pub(super) fn age(claim: &Claim, now_us: i64) -> Duration {
+    let micros = now_us.saturating_sub(claim.occurred_us);
+    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+}
+
+/// An error in the form in which a log field shows it with its sources.
+pub(super) fn dyn_error<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    error
+}

@@ -1,0 +1,140 @@
+//! What came of an attempt to deliver a Set. A failure is a value, not an error.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::OutgoingError;
+
+/// Longer texts of receivers are cut, so that they cannot fill our tables.
+const MAX_DESCRIPTION: usize = 200;
+
+/// The result of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The receiver answered.
+    Answered {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong, if it says so in the form of RFC 8935 §2.3.
+        error: Option<ReceiverError>,
+        /// The receiver's words to `error`, shortened.
+        description: Option<String>,
+        /// When it asks to be tried again.
+        retry_after: Option<Duration>,
+    },
+    /// No answer came.
+    Failed(OutgoingError),
+    /// The signing key or the receiver's credential could not be opened; a fault
+    /// of ours.
+    NotReady,
+    /// The stream's format cannot name the subject.
+    Unaddressable,
+}
+
+/// Why a receiver refuses a Set (RFC 8935 §2.4, SSF 1.0 §8.1.4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiverError {
+    /// The request or the Set cannot be parsed.
+    InvalidRequest,
+    /// The key is unknown, revoked or expired.
+    InvalidKey,
+    /// The issuer is unknown.
+    InvalidIssuer,
+    /// The Set is for somebody else.
+    InvalidAudience,
+    /// Our credentials are not good.
+    AuthenticationFailed,
+    /// Our credentials are good, but not for this Set.
+    AccessDenied,
+    /// A verification event does not carry the state that was asked for.
+    InvalidState,
+    /// A code of no standard we know.
+    Other,
+}
+
+impl ReceiverError {
+    /// The error of that code.
+    pub fn parse(code: &str) -> Self {
+        match code {
+            "invalid_request" => Self::InvalidRequest,
+            "invalid_key" => Self::InvalidKey,
+            "invalid_issuer" => Self::InvalidIssuer,
+            "invalid_audience" => Self::InvalidAudience,
+            "authentication_failed" => Self::AuthenticationFailed,
+            "access_denied" => Self::AccessDenied,
+            "invalid_state" => Self::InvalidState,
+            _ => Self::Other,
+        }
+    }
+
+    /// Its code; a name of ours for codes that no standard has.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidKey => "invalid_key",
+            Self::InvalidIssuer => "invalid_issuer",
+            Self::InvalidAudience => "invalid_audience",
+            Self::AuthenticationFailed => "authentication_failed",
+            Self::AccessDenied => "access_denied",
+            Self::InvalidState => "invalid_state",
+            Self::Other => "unknown error code",
+        }
+    }
+}
+
+impl Outcome {
+    /// Reads an answer. `secret` is what must not come back in a description:
+    /// some receivers repeat the credentials that they refuse.
+    pub fn of_answer(
+        status: u16,
+        retry_after: Option<Duration>,
+        body: &[u8],
+        secret: Option<&str>,
+    ) -> Self {
+        let body: Option<Value> = serde_json::from_slice(body).ok();
+        let text = |name: &str| body.as_ref().and_then(|it| it.get(name)).and_then(Value::as_str);
+        Self::Answered {
+            status,
+            error: text("err").map(ReceiverError::parse),
+            description: text("description")
+                .filter(|text| secret.is_none_or(|secret| !text.contains(secret)))
+                .map(shorten),
+            retry_after,
+        }
+    }
+
+    /// The HTTP status, if there was an answer.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answered { status, .. } => Some(*status),
+            Self::Failed(_) | Self::NotReady | Self::Unaddressable => None,
+        }
+    }
+
+    /// What the receiver's error code says.
+    pub fn receiver_error(&self) -> Option<ReceiverError> {
+        match self {
+            Self::Answered { error, .. } => *error,
+            Self::Failed(_) | Self::NotReady | Self::Unaddressable => None,
+        }
+    }
+
+    /// One line for those who look after the stream.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Answered { error: Some(error), description: Some(text), .. } => {
+                format!("{}: {text}", error.code())
+            }
+            Self::Answered { error: Some(error), .. } => error.code().to_owned(),
+            Self::Answered { status, .. } => format!("the receiver answered {status}"),
+            Self::Failed(error) => error.to_string(),
+            Self::NotReady => "a key or credential could not be opened".to_owned(),
+            Self::Unaddressable => "the stream's subject format cannot name the subject".to_owned(),
+        }
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().filter(|it| !it.is_control()).take(MAX_DESCRIPTION).collect()
+}

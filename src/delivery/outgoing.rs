@@ -1,0 +1,142 @@
+//! The one client that speaks to addresses which tenants configure.
+//!
+//! It follows no redirect, keeps no cookie, uses no proxy, and reads no more of
+//! an answer than it needs: the other side is not trusted.
+
+use std::{net::IpAddr, time::Duration};
+
+use http::{HeaderMap, header::HeaderName};
+use reqwest::{Client, Url, redirect::Policy};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For a whole request, from connecting to the last byte read.
+pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
+const MAX_ANSWER: usize = 4096;
+const USER_AGENT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
+
+/// Sends requests to receivers, within the rules for addresses.
+#[derive(Debug, Clone)]
+pub struct OutgoingClient {
+    http: Client,
+    allow_http_loopback: bool,
+}
+
+/// Why no answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OutgoingError {
+    /// We may not connect there.
+    #[error("the address is refused: {0}")]
+    Refused(&'static str),
+    /// No connection, or no trusted one.
+    #[error("could not connect")]
+    Connect,
+    /// The time was up.
+    #[error("no answer in time")]
+    Timeout,
+    /// The connection broke.
+    #[error("the connection broke")]
+    Broken,
+    /// The client itself could not be made.
+    #[error("the outgoing client could not be set up")]
+    Setup,
+}
+
+/// What a receiver answered.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    /// The first 4 KB.
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header's text.
+    pub(super) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+impl OutgoingClient {
+    /// A client that speaks https only; with `allow_http_loopback` also http to
+    /// this machine itself, for trying things out.
+    ///
+    /// # Errors
+    ///
+    /// [`OutgoingError::Setup`] if the system has no certificates to trust.
+    pub fn new(allow_http_loopback: bool) -> Result<Self, OutgoingError> {
+        let http = Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(Policy::none())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
+            .build()
+            .map_err(|_| OutgoingError::Setup)?;
+        Ok(Self { http, allow_http_loopback })
+    }
+
+    /// Whether we would connect to `url`; to be asked when it is configured.
+    ///
+    /// # Errors
+    ///
+    /// [`OutgoingError::Refused`] with the rule that it breaks.
+    pub fn check(&self, url: &str) -> Result<(), OutgoingError> {
+        self.allowed(url).map(|_| ())
+    }
+
+    fn allowed(&self, url: &str) -> Result<Url, OutgoingError> {
+        let url = Url::parse(url).map_err(|_| OutgoingError::Refused("not a URL"))?;
+        // The client would turn it into an `Authorization` nobody asked for.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(OutgoingError::Refused("the URL holds credentials"));
+        }
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if self.allow_http_loopback && is_loopback(&url) => Ok(url),
+            _ => Err(OutgoingError::Refused("only https is allowed")),
+        }
+    }
+
+    /// Posts `body` and reads the start of the answer.
+    pub(super) async fn post(
+        &self,
+        url: &str,
+        headers: HeaderMap,
+        body: String,
+    ) -> Result<Answer, OutgoingError> {
+        let request = self.http.post(self.allowed(url)?).headers(headers).body(body);
+        let mut response = request.send().await.map_err(|error| fault(&error))?;
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
+            body: Vec::new(),
+        };
+        // The status is what counts: a body that breaks off changes nothing.
+        while let Ok(Some(chunk)) = response.chunk().await {
+            let room = MAX_ANSWER - answer.body.len();
+            answer.body.extend(chunk.iter().take(room));
+            if answer.body.len() == MAX_ANSWER {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn fault(error: &reqwest::Error) -> OutgoingError {
+    if error.is_timeout() {
+        OutgoingError::Timeout
+    } else if error.is_connect() {
+        OutgoingError::Connect
+    } else {
+        OutgoingError::Broken
+    }
+}

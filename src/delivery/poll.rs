@@ -1,0 +1,290 @@
+//! Poll delivery: the receiver fetches its Sets (RFC 8936).
+
+use std::{pin::pin, time::Duration};
+
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::{
+    issue::{IssueError, IssuedSet, Issuer},
+    measure::{self, dyn_error},
+    seats::{Seat, Seats},
+};
+use crate::{
+    clock::Clock,
+    store::{Claim, DeliveryMethod, Finish, Store, StoreError, StreamStatus},
+    tenant::{StreamId, TenantId},
+};
+
+/// Sets in one answer, whatever the receiver asks for.
+const MAX_SETS: u32 = 1000;
+/// Bytes of Sets in one answer, past which no further one is begun.
+const MAX_BYTES: usize = 1024 * 1024;
+/// Ids that one request may acknowledge or refuse.
+const MAX_IDS: usize = 10_000;
+/// How long a poll waits for events.
+const HOLD: Duration = Duration::from_secs(30);
+/// How often it looks without being woken: other processes append events too.
+const LOOK: Duration = Duration::from_secs(1);
+/// A Set that is not acknowledged is offered again after this, in microseconds.
+const VISIBILITY_US: i64 = 60_000_000;
+/// A Set that was fetched so often and never acknowledged is given up.
+const MAX_FETCHES: i32 = 50;
+
+/// What a receiver asks for (RFC 8936 §2.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PollRequest {
+    /// How many Sets it wants at most; 0 to acknowledge only.
+    pub max_events: u32,
+    /// Whether it wants an answer even if there is nothing.
+    pub return_immediately: bool,
+    /// Ids of Sets that it has.
+    pub acknowledged: Vec<String>,
+    /// Ids of Sets that it refuses, with the error code.
+    pub refused: Vec<(String, String)>,
+}
+
+/// What it gets (RFC 8936 §2.3).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PollAnswer {
+    /// The Sets.
+    pub sets: Vec<IssuedSet>,
+    /// Whether there are more to fetch.
+    pub more_available: bool,
+}
+
+/// Why a poll is not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum PollError {
+    /// The body is not a poll request; 400 (RFC 8936 §2.5.1).
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// The tenant has no such stream, or it does not poll; 404.
+    #[error("no such poll stream")]
+    UnknownStream,
+    /// The Sets cannot be signed.
+    #[error("could not sign the events")]
+    Issue(#[source] IssueError),
+    /// The store failed.
+    #[error("could not read the events")]
+    Store(#[from] StoreError),
+}
+
+impl PollRequest {
+    /// Reads a request's body. Members we do not know are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`PollError::Invalid`] if it is not JSON or a member has another type.
+    pub fn parse(body: &[u8]) -> Result<Self, PollError> {
+        let body: Map<String, Value> = serde_json::from_slice(body)
+            .map_err(|_| PollError::Invalid("the body is not a JSON object"))?;
+        Ok(Self {
+            max_events: max_events(body.get("maxEvents"))?,
+            return_immediately: match body.get("returnImmediately") {
+                None => false,
+                Some(Value::Bool(at_once)) => *at_once,
+                Some(_) => return Err(PollError::Invalid("`returnImmediately` is no boolean")),
+            },
+            acknowledged: acknowledged(body.get("ack"))?,
+            refused: refused(body.get("setErrs"))?,
+        })
+    }
+}
+
+fn max_events(value: Option<&Value>) -> Result<u32, PollError> {
+    let Some(value) = value else { return Ok(MAX_SETS) };
+    let wanted = value.as_u64().ok_or(PollError::Invalid("`maxEvents` is no count"))?;
+    Ok(u32::try_from(wanted).unwrap_or(MAX_SETS).min(MAX_SETS))
+}
+
+fn acknowledged(value: Option<&Value>) -> Result<Vec<String>, PollError> {
+    const WRONG: PollError = PollError::Invalid("`ack` is no list of strings");
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let ids = value.as_array().ok_or(WRONG)?;
+    if MAX_IDS < ids.len() {
+        return Err(PollError::Invalid("`ack` has more than 10,000 ids"));
+    }
+    ids.iter().map(|id| id.as_str().map(str::to_owned).ok_or(WRONG)).collect()
+}
+
+fn refused(value: Option<&Value>) -> Result<Vec<(String, String)>, PollError> {
+    const WRONG: PollError = PollError::Invalid("`setErrs` is no object of errors with `err`");
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let errors = value.as_object().ok_or(WRONG)?;
+    if MAX_IDS < errors.len() {
+        return Err(PollError::Invalid("`setErrs` has more than 10,000 ids"));
+    }
+    let entry = |(id, error): (&String, &Value)| {
+        let code = error.get("err").and_then(Value::as_str).ok_or(WRONG)?;
+        Ok((id.clone(), code.to_owned()))
+    };
+    errors.iter().map(entry).collect()
+}
+
+impl PollAnswer {
+    /// The body of the answer.
+    pub fn to_json(&self) -> Value {
+        let sets: Map<String, Value> =
+            self.sets.iter().map(|set| (set.jti.clone(), set.compact.as_str().into())).collect();
+        json!({ "sets": sets, "moreAvailable": self.more_available })
+    }
+}
+
+/// Answers poll requests.
+#[derive(Debug, Clone)]
+pub struct Poller {
+    store: Store,
+    issuer: Issuer,
+    clock: Clock,
+    shutdown: CancellationToken,
+    seats: Seats,
+}
+
+impl Poller {
+    /// A poller whose waiting polls end with `shutdown`.
+    pub fn new(store: Store, issuer: Issuer, clock: Clock, shutdown: CancellationToken) -> Self {
+        Self { store, issuer, clock, shutdown, seats: Seats::default() }
+    }
+
+    /// Takes what the receiver acknowledges, then gives it what is due.
+    ///
+    /// Acknowledging comes first, so that the next events of a subject can be in
+    /// the same answer. An answer never has events of two changes of one
+    /// subject, because its `sets` have no order (RFC 8936 §2.3).
+    ///
+    /// # Errors
+    ///
+    /// [`PollError::UnknownStream`] if the tenant has no such stream, or it is
+    /// not polled.
+    pub async fn poll(
+        &self,
+        tenant: TenantId,
+        stream: StreamId,
+        request: &PollRequest,
+    ) -> Result<PollAnswer, PollError> {
+        let mut runs = self.is_running(tenant, stream).await?;
+        self.take_back(tenant, stream, request).await?;
+        if request.max_events == 0 {
+            return Ok(PollAnswer::default());
+        }
+        let seat = self.seats.take(stream);
+        let end = Instant::now() + HOLD;
+        let wake_up = self.store.appended();
+        while runs {
+            // Listen before looking, as in the worker.
+            let mut appended = pin!(wake_up.notified());
+            appended.as_mut().enable();
+
+            let answer = self.due(tenant, stream, request.max_events).await?;
+            if !answer.sets.is_empty() || request.return_immediately || end <= Instant::now() {
+                return Ok(answer);
+            }
+            tokio::select! {
+                () = appended => (),
+                () = tokio::time::sleep_until(end.min(Instant::now() + LOOK)) => (),
+                () = self.sent_home(&seat) => return Ok(PollAnswer::default()),
+            }
+            runs = self.is_running(tenant, stream).await?;
+        }
+        Ok(PollAnswer::default())
+    }
+
+    async fn sent_home(&self, seat: &Seat) {
+        tokio::select! {
+            () = seat.taken() => (),
+            () = self.shutdown.cancelled() => (),
+        }
+    }
+
+    /// Whether the stream gives events out now (SSF 1.0 §8.1.2.1).
+    async fn is_running(&self, tenant: TenantId, stream: StreamId) -> Result<bool, PollError> {
+        match self.store.stream(tenant, stream).await? {
+            Some(stream) if matches!(stream.method, DeliveryMethod::Poll) => {
+                Ok(stream.status == StreamStatus::Enabled)
+            }
+            _ => Err(PollError::UnknownStream),
+        }
+    }
+
+    async fn take_back(
+        &self,
+        tenant: TenantId,
+        stream: StreamId,
+        request: &PollRequest,
+    ) -> Result<(), PollError> {
+        let (acknowledged, refused) = (&request.acknowledged, &request.refused);
+        if acknowledged.is_empty() && refused.is_empty() {
+            return Ok(());
+        }
+        let now_us = self.clock.now_us();
+        let confirmed =
+            self.store.acknowledge(tenant, stream, acknowledged, refused, now_us).await?;
+        for claim in &confirmed {
+            measure::count("delivered");
+            measure::confirmed(claim, now_us);
+        }
+        Ok(())
+    }
+
+    /// Signs what is due, as far as it fits into an answer.
+    async fn due(
+        &self,
+        tenant: TenantId,
+        stream: StreamId,
+        limit: u32,
+    ) -> Result<PollAnswer, PollError> {
+        let now_us = self.clock.now_us();
+        let (claims, more_available) =
+            self.store.claim_poll(tenant, stream, now_us, VISIBILITY_US, limit).await?;
+        let mut answer = PollAnswer { sets: Vec::new(), more_available };
+        let mut bytes = 0;
+        let mut rest = claims.as_slice();
+        while let [claim, later @ ..] = rest {
+            if MAX_BYTES < bytes {
+                answer.more_available = true;
+                break;
+            }
+            match self.signed(claim, now_us).await {
+                Ok(Some(set)) => {
+                    bytes += set.compact.len();
+                    answer.sets.push(set);
+                }
+                Ok(None) => (),
+                Err(error) => {
+                    self.store.release(&claims).await?;
+                    return Err(error);
+                }
+            }
+            rest = later;
+            // Signing a thousand Sets would keep other tasks waiting.
+            tokio::task::yield_now().await;
+        }
+        if !rest.is_empty() {
+            self.store.release(rest).await?;
+        }
+        Ok(answer)
+    }
+
+    /// The Set of a claim, or nothing if it is given up.
+    async fn signed(&self, claim: &Claim, now_us: i64) -> Result<Option<IssuedSet>, PollError> {
+        let (reason, outcome) = match self.issuer.issue(claim, now_us).await {
+            Ok(_) if MAX_FETCHES < claim.attempt => {
+                ("fetched 50 times and never acknowledged".to_owned(), "dead")
+            }
+            Ok(set) => return Ok(Some(set)),
+            Err(error @ IssueError::Unaddressable) => (error.to_string(), "unaddressable"),
+            Err(error) => {
+                error!(error = dyn_error(&error), tenant.id = %claim.stream.tenant,
+                    "could not sign an event");
+                return Err(PollError::Issue(error));
+            }
+        };
+        measure::count(outcome);
+        error!(stream.id = %claim.stream.id, seq = claim.seq, reason, "delivery given up");
+        self.store.finish(claim, Finish::Dead, None, Some(reason), now_us).await?;
+        Ok(None)
+    }
+}

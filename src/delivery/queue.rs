@@ -1,0 +1,127 @@
+//! Claims that wait in memory for their turn.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use uuid::Uuid;
+
+use crate::{
+    store::{Claim, Stream},
+    tenant::StreamId,
+};
+
+/// Groups in flight, over all streams.
+pub(super) const IN_FLIGHT: usize = 64;
+/// Groups in flight to one stream, so that a slow receiver cannot hold up all.
+pub(super) const IN_FLIGHT_PER_STREAM: usize = 16;
+
+/// Claims about one subject at one stream, in the order they must be sent.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) stream: Arc<Stream>,
+    pub(super) claims: Vec<Claim>,
+    /// When others may take the claims, in microseconds since 1970.
+    pub(super) leased_until_us: i64,
+}
+
+impl Group {
+    /// Whether it takes someone's access away; such groups go first.
+    fn is_urgent(&self) -> bool {
+        self.claims.iter().any(|claim| claim.uri.is_revocation())
+    }
+}
+
+/// What waits, and how much is in flight.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    urgent: VecDeque<Group>,
+    other: VecDeque<Group>,
+    in_flight: HashMap<StreamId, usize>,
+}
+
+impl Queue {
+    /// Sorts claims into groups and lets them wait.
+    pub(super) fn add(&mut self, claims: Vec<Claim>, leased_until_us: i64) {
+        for group in group(claims, leased_until_us) {
+            match group.is_urgent() {
+                true => self.urgent.push_back(group),
+                false => self.other.push_back(group),
+            }
+        }
+    }
+
+    /// How many claims wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.urgent.iter().chain(&self.other).map(|group| group.claims.len()).sum()
+    }
+
+    /// Takes the next group that may be sent now.
+    pub(super) fn start(&mut self) -> Option<Group> {
+        if IN_FLIGHT <= self.in_flight.values().sum() {
+            return None;
+        }
+        let in_flight = &self.in_flight;
+        let may_start = |group: &Group| {
+            in_flight.get(&group.stream.id).is_none_or(|&count| count < IN_FLIGHT_PER_STREAM)
+        };
+        let group = match self.urgent.iter().position(may_start) {
+            Some(place) => self.urgent.remove(place),
+            None => self.other.iter().position(may_start).and_then(|it| self.other.remove(it)),
+        }?;
+        *self.in_flight.entry(group.stream.id).or_default() += 1;
+        Some(group)
+    }
+
+    /// Notes that a group of the stream is no longer in flight.
+    pub(super) fn finished(&mut self, stream: StreamId) {
+        if let Some(count) = self.in_flight.get_mut(&stream) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.in_flight.remove(&stream);
+            }
+        }
+    }
+
+    /// Takes out what waits for the stream.
+    pub(super) fn remove(&mut self, stream: StreamId) -> Vec<Claim> {
+        let mut removed = Vec::new();
+        for lane in [&mut self.urgent, &mut self.other] {
+            let (its, others): (Vec<Group>, _) =
+                lane.drain(..).partition(|group| group.stream.id == stream);
+            removed.extend(its.into_iter().flat_map(|group| group.claims));
+            lane.extend(others);
+        }
+        removed
+    }
+
+    /// Takes out everything that waits.
+    pub(super) fn drain(&mut self) -> Vec<Claim> {
+        let groups = self.urgent.drain(..).chain(self.other.drain(..));
+        groups.flat_map(|group| group.claims).collect()
+    }
+}
+
+/// Groups claims by stream and subject, each in order; groups come in the order
+/// of their first claim.
+fn group(claims: Vec<Claim>, leased_until_us: i64) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places: HashMap<(StreamId, Uuid), usize> = HashMap::new();
+    for claim in claims {
+        let key = (claim.stream.id, claim.subject_key);
+        let place = *places.entry(key).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => group.claims.push(claim),
+            None => groups.push(Group {
+                stream: Arc::clone(&claim.stream),
+                claims: vec![claim],
+                leased_until_us,
+            }),
+        }
+    }
+    for group in &mut groups {
+        group.claims.sort_by_key(|claim| claim.seq);
+    }
+    groups
+}

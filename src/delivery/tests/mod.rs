@@ -1,0 +1,9 @@
+//! Delivery without a database: decisions, requests, answers, and a push
+//! against a real receiver.
+
+mod backoff;
+mod claims;
+mod keys;
+mod poll;
+mod push;
+mod worker;

@@ -1,0 +1,303 @@
+//! Worker and poller over a real database and a real receiver.
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    delivery::{
+        OutgoingClient,
+        issue::Issuer,
+        keys::{KeyRing, SecretKey, generate},
+        poll::{PollAnswer, PollRequest, Poller},
+        push::Pusher,
+        worker::DeliveryWorker,
+    },
+    event::{Cause, Change, Initiator, Subject, SubjectFormat, events, receive::verify},
+    scim::resource::{ResourceId, Version},
+    store::{
+        self, AuditEntry, Location, MigrateCommand, NewStreamRow, OutboxEvent, RowChange, Store,
+    },
+    tenant::{StreamId, TenantId},
+};
+
+const AUDIENCE: &str = "https://app.example/events";
+const ISSUER: &str = "https://roll.example/t/acme";
+const DISABLED: [&str; 4] =
+    ["account-disabled", "session-revoked", "prov:deactivate", "prov:patch:notice"];
+
+/// A database with one tenant and its signing key.
+struct House {
+    _folder: TempDir,
+    store: Store,
+    clock: Clock,
+    tenant: TenantId,
+    secret: Arc<SecretKey>,
+    jwks: Value,
+}
+
+impl House {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("muster.db"));
+        store::migrate(&location, MigrateCommand::Up).await.unwrap();
+        let store = Store::open(&location, 4).await.unwrap();
+        // It stands still, so nothing that failed becomes due again on its own.
+        let clock = Clock::stopped_at(1_790_000_000_000_000);
+        let secret = Arc::new(SecretKey::new(&[7; 32]).unwrap());
+        let tenant = store.insert_tenant("acme", None, clock.now_us()).await.unwrap().id;
+        let key = generate("acme-202609a".to_owned()).unwrap();
+        let sealed = secret.seal_signing_key(tenant, &key).unwrap();
+        let jwk = key.public_jwk();
+        store.insert_signing_key(tenant, &sealed, &jwk, clock.now_us()).await.unwrap();
+        let jwks = json!({ "keys": [jwk] });
+        Self { _folder: folder, store, clock, tenant, secret, jwks }
+    }
+
+    async fn stream(&self, endpoint_url: Option<String>) -> StreamId {
+        let id = StreamId(self.clock.new_id());
+        let credential = SecretString::from("Bearer receiver");
+        let sealed = self.secret.seal_authorization(self.tenant, id, &credential).unwrap();
+        let new = NewStreamRow {
+            id,
+            description: String::new(),
+            audience: AUDIENCE.to_owned(),
+            endpoint_url,
+            authorization: Some(sealed),
+            subject_format: SubjectFormat::Scim,
+            events: crate::event::EventUri::ALL.to_vec(),
+            created_us: self.clock.now_us(),
+        };
+        self.store.tenant(self.tenant).insert_stream(&new).await.unwrap();
+        id
+    }
+
+    /// A user becomes inactive.
+    async fn disable(&self, user: ResourceId, txn: &str) {
+        let after =
+            Subject { endpoint: "/Users".to_owned(), ..Subject::stream(user.get().to_string()) };
+        let before = Subject { active: true, ..after.clone() };
+        let at_us = self.clock.now_us();
+        let attributes = vec!["active".to_owned()];
+        let change = Change::Patched { attributes, version: "W/\"2\"".to_owned() };
+        let cause = Cause { occurred_at: at_us / 1_000_000, initiator: Initiator::Admin };
+        let drafts = events(&change, Some(&before), Some(&after), &cause);
+        let events = drafts.into_iter().map(|draft| OutboxEvent {
+            id: self.clock.new_id(),
+            uri: draft.uri,
+            payload: draft.payload.to_string(),
+            subject_key: user,
+            subject: serde_json::to_string(&draft.subject).unwrap(),
+        });
+        let change = store::Change {
+            resource_type: 1,
+            id: user,
+            version: Version::new(2),
+            at_us,
+            row: RowChange::Touch,
+            add_members: Vec::new(),
+            remove_members: Vec::new(),
+            txn: txn.to_owned(),
+            events: events.collect(),
+            audit: AuditEntry {
+                id: self.clock.new_id(),
+                actor: "token:test".to_owned(),
+                action: "users.patch",
+                attributes: Vec::new(),
+            },
+        };
+        self.store.tenant(self.tenant).apply(change).await.unwrap();
+    }
+
+    fn keys(&self) -> KeyRing {
+        KeyRing::new(self.store.clone(), Arc::clone(&self.secret))
+    }
+
+    fn issuer(&self) -> Issuer {
+        Issuer::new(self.keys(), "https://roll.example/")
+    }
+
+    fn worker(&self) -> DeliveryWorker {
+        let pusher = Pusher::new(OutgoingClient::new(true).unwrap());
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        DeliveryWorker::new(store, self.keys(), self.issuer(), pusher, clock)
+    }
+
+    async fn poll(&self, stream: StreamId, body: Value) -> PollAnswer {
+        let shutdown = CancellationToken::new();
+        let poller = Poller::new(self.store.clone(), self.issuer(), self.clock.clone(), shutdown);
+        let request = PollRequest::parse(body.to_string().as_bytes()).unwrap();
+        poller.poll(self.tenant, stream, &request).await.unwrap()
+    }
+
+    /// The claims of a Set, checked as a receiver does.
+    fn verified(&self, compact: &str) -> Value {
+        verify(compact, &self.jwks, ISSUER, AUDIENCE, self.clock.now_seconds()).unwrap()
+    }
+}
+
+fn user(number: u128) -> ResourceId {
+    ResourceId::new(Uuid::from_u128(number))
+}
+
+/// The last words of the URI of a Set's event.
+fn event(claims: &Value) -> String {
+    let uri = claims["events"].as_object().unwrap().keys().next().unwrap();
+    let name = uri.rsplit('/').next().unwrap();
+    name.strip_prefix("urn:ietf:params:scim:event:").unwrap_or(name).to_owned()
+}
+
+/// Takes one push, answers it and gives the request.
+async fn take_push(listener: &TcpListener, status: u16) -> String {
+    let (mut connection, _) = listener.accept().await.unwrap();
+    let request = read_request(&mut connection).await;
+    let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    connection.write_all(answer.as_bytes()).await.unwrap();
+    request
+}
+
+async fn read_request(connection: &mut TcpStream) -> String {
+    let mut request = String::new();
+    loop {
+        let mut buffer = [0; 4096];
+        let read = connection.read(&mut buffer).await.unwrap();
+        assert_ne!(read, 0, "the request broke off");
+        request.push_str(str::from_utf8(&buffer[..read]).unwrap());
+        let Some((head, body)) = request.split_once("\r\n\r\n") else { continue };
+        let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
+        if length.parse() == Ok(body.len()) {
+            return request;
+        }
+    }
+}
+
+async fn receiver() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/in", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[tokio::test]
+async fn the_events_of_a_change_arrive_in_order_with_the_credential() {
+    let house = House::new().await;
+    let (listener, url) = receiver().await;
+    house.stream(Some(url)).await;
+    let shutdown = CancellationToken::new();
+
+    let receive = async {
+        // The worker sleeps; the commit wakes it.
+        house.disable(user(1), "tx_1").await;
+        let mut names = Vec::new();
+        for _ in DISABLED {
+            let request = take_push(&listener, 202).await;
+            assert!(request.contains("\r\nauthorization: Bearer receiver\r\n"));
+            let claims = house.verified(request.rsplit_once("\r\n").unwrap().1);
+            assert_eq!(claims["txn"], "tx_1");
+            names.push(event(&claims));
+        }
+        shutdown.cancel();
+        names
+    };
+    let ((), names) = tokio::join!(house.worker().run(shutdown.clone()), receive);
+
+    assert_eq!(names, DISABLED);
+    let later = house.clock.now_us() + 3_600_000_000;
+    assert!(house.store.claim_pushes(later, 1, 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_failure_holds_up_its_subject_and_nobody_else() {
+    let house = House::new().await;
+    let (listener, url) = receiver().await;
+    house.stream(Some(url)).await;
+    house.disable(user(1), "tx_1").await;
+    house.disable(user(2), "tx_2").await;
+    let shutdown = CancellationToken::new();
+
+    let receive = async {
+        let mut taken = Vec::new();
+        for status in [503, 202, 202, 202, 202] {
+            // The first push fails, whosever it is; the other subject's four follow.
+            let request = take_push(&listener, status).await;
+            let claims = house.verified(request.rsplit_once("\r\n").unwrap().1);
+            taken.push((claims["txn"].clone(), event(&claims)));
+        }
+        shutdown.cancel();
+        taken
+    };
+    let ((), taken) = tokio::join!(house.worker().run(shutdown.clone()), receive);
+
+    let failed = taken[0].0.clone();
+    assert_eq!(taken[0].1, DISABLED[0]);
+    let others: Vec<&str> =
+        taken[1..].iter().filter(|it| it.0 != failed).map(|it| it.1.as_str()).collect();
+    assert_eq!(others, DISABLED);
+    let later = house.clock.now_us() + 3_600_000_000;
+    let left = house.store.claim_pushes(later, 1, 10).await.unwrap();
+    let attempts: Vec<i32> = left.iter().map(|claim| claim.attempt).collect();
+    assert_eq!(attempts, [1, 0, 0, 0], "one was tried, the rest was given back");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_gone_pauses_the_stream_and_keeps_its_events() {
+    let house = House::new().await;
+    let (listener, url) = receiver().await;
+    let stream = house.stream(Some(url)).await;
+    house.disable(user(1), "tx_1").await;
+    let shutdown = CancellationToken::new();
+
+    let receive = async {
+        take_push(&listener, 410).await;
+        while house.store.stream(house.tenant, stream).await.unwrap().unwrap().status
+            == store::StreamStatus::Enabled
+        {
+            tokio::task::yield_now().await;
+        }
+        shutdown.cancel();
+    };
+    tokio::join!(house.worker().run(shutdown.clone()), receive);
+
+    let streams = house.store.tenant(house.tenant).streams().await.unwrap();
+    assert_eq!(streams[0].pending, 4);
+}
+
+#[tokio::test]
+async fn a_poll_gives_one_change_of_a_subject_and_the_next_after_it_is_acknowledged() {
+    let house = House::new().await;
+    let stream = house.stream(None).await;
+    house.disable(user(1), "tx_1").await;
+    house.disable(user(1), "tx_2").await;
+
+    let first = house.poll(stream, json!({ "returnImmediately": true })).await;
+    let again = house.poll(stream, json!({ "returnImmediately": true })).await;
+    let ids: Vec<&str> = first.sets.iter().map(|set| set.jti.as_str()).collect();
+    let nothing = house.poll(stream, json!({ "ack": ids, "maxEvents": 0 })).await;
+    let second = house.poll(stream, json!({ "returnImmediately": true })).await;
+
+    let txns = |answer: &PollAnswer| -> Vec<Value> {
+        answer.sets.iter().map(|set| house.verified(&set.compact)["txn"].clone()).collect()
+    };
+    assert_eq!(txns(&first), ["tx_1"; 4]);
+    assert!(again.sets.is_empty() && nothing.sets.is_empty());
+    assert_eq!(txns(&second), ["tx_2"; 4]);
+}
+
+#[tokio::test]
+async fn a_waiting_poll_is_woken_by_the_commit() {
+    let house = House::new().await;
+    let stream = house.stream(None).await;
+
+    let poll = tokio::time::timeout(Duration::from_secs(10), house.poll(stream, json!({})));
+    let (answer, ()) = tokio::join!(poll, house.disable(user(1), "tx_1"));
+
+    assert_eq!(answer.unwrap().sets.len(), 4);
+}

@@ -1,0 +1,305 @@
+//! Push delivery of everything that is due.
+//!
+//! Subjects are served side by side, each in order: what one receiver does or
+//! one subject needs holds up nobody else.
+
+use std::{error::Error, pin::pin, time::Duration};
+
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+use super::{
+    Outcome, OutgoingError, ReceiverError,
+    backoff::{Next, decide},
+    issue::{IssueError, Issuer},
+    keys::KeyRing,
+    measure::{self, dyn_error},
+    outgoing::TOTAL_TIMEOUT,
+    push::Pusher,
+    queue::{Group, Queue},
+};
+use crate::{
+    clock::Clock,
+    store::{Claim, DeliveryMethod, Finish, Store, StoreError},
+    tenant::StreamId,
+};
+
+/// Claims held in memory. More would wait here while other workers idle.
+const CAPACITY: usize = 256;
+/// Longer than all attempts of a transaction take.
+const LEASE: Duration = Duration::from_mins(2);
+/// Left of a lease, this is too little to begin an attempt.
+const LAST_START: Duration = TOTAL_TIMEOUT.saturating_add(Duration::from_secs(5));
+/// How long to sleep at most: a wake-up may get lost, and other processes
+/// append events too.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Sends due events to push receivers.
+#[derive(Debug)]
+pub struct DeliveryWorker {
+    store: Store,
+    keys: KeyRing,
+    issuer: Issuer,
+    pusher: Pusher,
+    clock: Clock,
+}
+
+/// Whether a subject's next claim may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// Yes.
+    Next,
+    /// Not before this one was tried again.
+    Stop,
+    /// The stream is paused.
+    Paused,
+    /// This one was not tried, and none may follow.
+    NotNow,
+}
+
+/// How a group ended.
+struct End {
+    stream: StreamId,
+    flow: Flow,
+}
+
+impl DeliveryWorker {
+    /// A worker that signs as `issuer` and sends with what `keys` hold; call
+    /// [`DeliveryWorker::run`].
+    pub fn new(store: Store, keys: KeyRing, issuer: Issuer, pusher: Pusher, clock: Clock) -> Self {
+        Self { store, keys, issuer, pusher, clock }
+    }
+
+    /// Delivers until `shutdown`. An attempt that has begun is finished and
+    /// recorded; the rest is given back.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let wake_up = self.store.appended();
+        let mut queue = Queue::default();
+        let mut in_flight = FuturesUnordered::new();
+        while !shutdown.is_cancelled() {
+            // Listen before looking: an event that is appended in between still
+            // wakes us.
+            let mut appended = pin!(wake_up.notified());
+            appended.as_mut().enable();
+
+            let pause = self.fill(&mut queue).await;
+            while let Some(group) = queue.start() {
+                in_flight.push(self.deliver(group, &shutdown));
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = appended => (),
+                () = tokio::time::sleep(pause) => (),
+                Some(end) = in_flight.next() => {
+                    self.settle(&mut queue, &end).await;
+                    while let Some(Some(end)) = in_flight.next().now_or_never() {
+                        self.settle(&mut queue, &end).await;
+                    }
+                }
+            }
+        }
+        self.give_back(&queue.drain()).await;
+        while in_flight.next().await.is_some() {}
+    }
+
+    /// Claims what there is room for, and says how long to sleep after it.
+    async fn fill(&self, queue: &mut Queue) -> Duration {
+        let room = CAPACITY.saturating_sub(queue.waiting());
+        if room == 0 {
+            return IDLE;
+        }
+        let now_us = self.clock.now_us();
+        let limit = u32::try_from(room).unwrap_or(u32::MAX);
+        match self.store.claim_pushes(now_us, micros(LEASE), limit).await {
+            Ok(claims) => {
+                let full = room <= claims.len();
+                queue.add(claims, now_us.saturating_add(micros(LEASE)));
+                if full { Duration::ZERO } else { self.until_due(now_us).await }
+            }
+            Err(error) => {
+                error!(error = dyn_error(&error), "could not claim deliveries");
+                IDLE
+            }
+        }
+    }
+
+    async fn until_due(&self, now_us: i64) -> Duration {
+        match self.store.next_due(now_us).await {
+            // What is due and was not claimed waits for something in flight or
+            // for a lease; looking again at once would not help.
+            Ok(Some(due_us)) if now_us < due_us => {
+                Duration::from_micros(due_us.abs_diff(now_us)).min(IDLE)
+            }
+            Ok(_) => IDLE,
+            Err(error) => {
+                error!(error = dyn_error(&error), "could not look for the next delivery");
+                IDLE
+            }
+        }
+    }
+
+    async fn settle(&self, queue: &mut Queue, end: &End) {
+        queue.finished(end.stream);
+        if end.flow == Flow::Paused {
+            self.give_back(&queue.remove(end.stream)).await;
+        }
+    }
+
+    async fn give_back(&self, claims: &[Claim]) {
+        if claims.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.release(claims).await {
+            // The leases will run out.
+            warn!(error = dyn_error(&error), "could not give claims back");
+        }
+    }
+
+    /// Sends a group in order, as far as it goes, and gives the rest back.
+    async fn deliver(&self, group: Group, shutdown: &CancellationToken) -> End {
+        let mut flow = Flow::Next;
+        let mut rest = group.claims.as_slice();
+        while let [claim, later @ ..] = rest {
+            flow = match self.may_begin(group.leased_until_us) && !shutdown.is_cancelled() {
+                true => self.attempt(claim).await,
+                false => Flow::NotNow,
+            };
+            match flow {
+                Flow::Next => rest = later,
+                Flow::Stop | Flow::Paused => {
+                    rest = later;
+                    break;
+                }
+                Flow::NotNow => break,
+            }
+        }
+        self.give_back(rest).await;
+        End { stream: group.stream.id, flow }
+    }
+
+    fn may_begin(&self, leased_until_us: i64) -> bool {
+        self.clock.now_us().saturating_add(micros(LAST_START)) < leased_until_us
+    }
+
+    /// Makes one attempt and records it.
+    async fn attempt(&self, claim: &Claim) -> Flow {
+        let outcome = self.send(claim).await;
+        let now_us = self.clock.now_us();
+        let attempt = u32::try_from(claim.attempt).unwrap_or(0).saturating_add(1);
+        let age = measure::age(claim, now_us);
+        let next = decide(attempt, &outcome, age, rand::random());
+        report(claim, attempt, &outcome, &next);
+        self.forget(claim, &outcome).await;
+        match self.record(claim, &outcome, &next, now_us).await {
+            Ok(flow) => flow,
+            Err(error) => {
+                // The lease will run out and the attempt is made again.
+                warn!(error = dyn_error(&error), "could not record an attempt");
+                Flow::Stop
+            }
+        }
+    }
+
+    async fn send(&self, claim: &Claim) -> Outcome {
+        let DeliveryMethod::Push { endpoint_url, .. } = &claim.stream.method else {
+            // The receiver went over to polling after the claim was made.
+            return Outcome::Failed(OutgoingError::Broken);
+        };
+        let set = match self.issuer.issue(claim, self.clock.now_us()).await {
+            Ok(set) => set,
+            Err(IssueError::Unaddressable) => return Outcome::Unaddressable,
+            Err(error) => return not_ready(claim, &error),
+        };
+        let (tenant, stream) = (claim.stream.tenant, claim.stream.id);
+        match self.keys.authorization(tenant, stream).await {
+            Ok(authorization) => {
+                self.pusher.push(endpoint_url, authorization.as_deref(), set.compact).await
+            }
+            Err(error) => not_ready(claim, &error),
+        }
+    }
+
+    /// Drops what the receiver's answer says is out of date.
+    async fn forget(&self, claim: &Claim, outcome: &Outcome) {
+        if outcome.receiver_error() == Some(ReceiverError::InvalidKey) {
+            self.keys.forget(claim.stream.tenant).await;
+        }
+        if outcome.status() == Some(401)
+            || outcome.receiver_error() == Some(ReceiverError::AuthenticationFailed)
+        {
+            self.keys.forget_authorization(claim.stream.id).await;
+        }
+    }
+
+    async fn record(
+        &self,
+        claim: &Claim,
+        outcome: &Outcome,
+        next: &Next,
+        now_us: i64,
+    ) -> Result<Flow, StoreError> {
+        let (finish, flow) = match next {
+            Next::Done => (Finish::Delivered, Flow::Next),
+            Next::Retry(wait) => {
+                (Finish::Retry { at_us: now_us.saturating_add(micros(*wait)) }, Flow::Stop)
+            }
+            // What cannot be delivered must not hold up what can.
+            Next::Dead(_) => (Finish::Dead, Flow::Next),
+            Next::Pause(reason) => {
+                // First, or the event would be due again at a stream that still runs.
+                self.store.pause_stream(claim.stream.tenant, claim.stream.id, reason).await?;
+                (Finish::Retry { at_us: now_us }, Flow::Paused)
+            }
+        };
+        let trouble = (*next != Next::Done).then(|| outcome.describe());
+        self.store.finish(claim, finish, outcome.status(), trouble, now_us).await?;
+        if *next == Next::Done {
+            measure::confirmed(claim, now_us);
+        }
+        Ok(flow)
+    }
+}
+
+fn not_ready(claim: &Claim, error: &(dyn Error + 'static)) -> Outcome {
+    error!(error, tenant.id = %claim.stream.tenant, stream.id = %claim.stream.id,
+        "an event could not be made ready to send");
+    Outcome::NotReady
+}
+
+/// Counts the attempt and logs it, with ids and no word of the receiver's.
+fn report(claim: &Claim, attempt: u32, outcome: &Outcome, next: &Next) {
+    let stream = claim.stream.id;
+    let status = outcome.status();
+    match next {
+        Next::Done if status == Some(202) => measure::count("delivered"),
+        // RFC 8935 §2.2 knows 202 only.
+        Next::Done => measure::count("delivered_with_other_status"),
+        Next::Retry(_) => measure::count("retry"),
+        Next::Dead(_) if *outcome == Outcome::Unaddressable => measure::count("unaddressable"),
+        Next::Dead(_) => measure::count("dead"),
+        Next::Pause(_) => measure::count("paused"),
+    }
+    match next {
+        Next::Done => {
+            debug!(stream.id = %stream, seq = claim.seq, attempt, status, "event delivered");
+        }
+        Next::Retry(wait) => {
+            let wait_ms = wait.as_millis();
+            warn!(stream.id = %stream, seq = claim.seq, attempt, status, wait_ms,
+                "delivery failed and will be tried again");
+        }
+        Next::Dead(reason) => {
+            error!(stream.id = %stream, seq = claim.seq, attempt, status, reason,
+                "delivery given up");
+        }
+        Next::Pause(reason) => {
+            error!(stream.id = %stream, seq = claim.seq, attempt, status, reason,
+                "stream paused");
+        }
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,248 @@
+//! Which change makes which events, and in what order.
+//!
+//! What counts is the difference between the committed states, not what the
+//! request said: a PATCH that sets `active` to what it was tells nobody to end
+//! sessions.
+//!
+//! | change | events, in order |
+//! | --- | --- |
+//! | user created, active | `prov:create:notice`, `prov:activate` |
+//! | user created, inactive | `prov:create:notice` |
+//! | user patched or replaced | `prov:patch:notice` or `prov:put:notice` |
+//! | … and no longer active | `account-disabled`, `session-revoked`, `prov:deactivate` before it |
+//! | … and active again | `account-enabled`, `prov:activate` before it |
+//! | active user deleted | `account-disabled`, `session-revoked`, `account-purged`, `prov:delete` |
+//! | inactive user deleted | `account-purged`, `prov:delete` |
+//! | anything else created, patched, replaced, deleted | the `prov` event alone |
+//!
+//! Login is blocked before sessions are ended, and sessions are ended before the
+//! account is purged: the other way round, a receiver with a login of its own
+//! could open a session between two Sets, and one that purges first could not
+//! find the user whose sessions it must end.
+
+use serde_json::{Value, json};
+
+use super::{EventUri, Subject};
+
+/// What happened to a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It was created with these attributes.
+    Created {
+        /// The attributes that have a value.
+        attributes: Vec<String>,
+        /// The first version, as in the `ETag`.
+        version: String,
+    },
+    /// A PATCH changed these attributes.
+    Patched {
+        /// The paths that changed (RFC 7644, rule `PATH`).
+        attributes: Vec<String>,
+        /// The new version, as in the `ETag`.
+        version: String,
+    },
+    /// A PUT changed these attributes.
+    Replaced {
+        /// The attributes that changed.
+        attributes: Vec<String>,
+        /// The new version, as in the `ETag`.
+        version: String,
+    },
+    /// It was deleted.
+    Deleted,
+}
+
+/// Who is behind a change (CAEP 1.0 §2, `initiating_entity`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Initiator {
+    /// The partner's directory, or an administrator.
+    Admin,
+    /// The person.
+    User,
+    /// A rule of the tenant, such as a date of leaving.
+    Policy,
+    /// This service itself.
+    System,
+}
+
+impl Initiator {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::User => "user",
+            Self::Policy => "policy",
+            Self::System => "system",
+        }
+    }
+
+    /// How a reason for administrators begins.
+    fn in_words(self) -> &'static str {
+        match self {
+            Self::Admin => "The directory",
+            Self::User => "The user",
+            Self::Policy => "A rule of the tenant",
+            Self::System => "The provisioning service",
+        }
+    }
+}
+
+/// When a change was made, and by whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cause {
+    /// When, in whole seconds since 1970.
+    pub occurred_at: i64,
+    /// By whom.
+    pub initiator: Initiator,
+}
+
+/// An event, before it is known which streams it goes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// Its place among the events of the change; lower ones are sent first.
+    pub ord: i16,
+    /// Its type.
+    pub uri: EventUri,
+    /// What the type says beyond its subject; always an object.
+    pub payload: Value,
+    /// Whom it is about, under the names that receivers know them by.
+    pub subject: Subject,
+}
+
+// Places in the order of a transaction. What lies between and around them
+// (commands to session stores, webhooks, audit) is no event of a stream.
+const DISABLE: i16 = 2;
+const REVOKE: i16 = 3;
+const STATE: i16 = 4;
+const NOTICE: i16 = 5;
+/// A new user is announced before it is activated.
+const FIRST_ACTIVATION: i16 = 6;
+
+/// The events of a change, in the order in which a receiver must get them.
+///
+/// `before` and `after` are the resource as it was and as it is; a created one
+/// has no `before`, a deleted one no `after`.
+pub fn events(
+    change: &Change,
+    before: Option<&Subject>,
+    after: Option<&Subject>,
+    cause: &Cause,
+) -> Vec<Draft> {
+    match (change, before, after) {
+        (Change::Created { attributes, version }, _, Some(after)) => {
+            created(after, notice(attributes, version))
+        }
+        (Change::Patched { attributes, version }, Some(before), Some(after)) => {
+            let draft = Draft {
+                ord: NOTICE,
+                uri: EventUri::ProvPatchNotice,
+                payload: notice(attributes, version),
+                subject: after.clone(),
+            };
+            modified(before, after, cause, "set active to false (SCIM PATCH)", draft)
+        }
+        (Change::Replaced { attributes, version }, Some(before), Some(after)) => {
+            let draft = Draft {
+                ord: NOTICE,
+                uri: EventUri::ProvPutNotice,
+                payload: notice(attributes, version),
+                subject: after.clone(),
+            };
+            modified(before, after, cause, "set active to false (SCIM PUT)", draft)
+        }
+        (Change::Deleted, Some(before), _) => deleted(before, cause),
+        // A change without the states it lies between tells nothing.
+        (Change::Created { .. }, _, None)
+        | (Change::Patched { .. } | Change::Replaced { .. }, _, _)
+        | (Change::Deleted, None, _) => Vec::new(),
+    }
+}
+
+fn created(after: &Subject, payload: Value) -> Vec<Draft> {
+    let subject = after.clone();
+    let mut drafts = vec![Draft { ord: NOTICE, uri: EventUri::ProvCreateNotice, payload, subject }];
+    if after.is_user() && after.active {
+        drafts.push(plain(FIRST_ACTIVATION, EventUri::ProvActivate, after));
+    }
+    drafts
+}
+
+/// The events of a PATCH or PUT whose own event is `draft`.
+fn modified(
+    before: &Subject,
+    after: &Subject,
+    cause: &Cause,
+    what: &str,
+    draft: Draft,
+) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    if after.is_user() {
+        match (before.active, after.active) {
+            (true, false) => {
+                drafts.extend(disabled(&before.or_known_as(Some(after)), cause, what));
+                drafts.push(plain(STATE, EventUri::ProvDeactivate, after));
+            }
+            (false, true) => {
+                drafts.push(plain(DISABLE, EventUri::AccountEnabled, after));
+                drafts.push(plain(STATE, EventUri::ProvActivate, after));
+            }
+            (true, true) | (false, false) => (),
+        }
+    }
+    drafts.push(draft);
+    drafts
+}
+
+fn deleted(before: &Subject, cause: &Cause) -> Vec<Draft> {
+    let mut drafts = Vec::new();
+    if before.is_user() {
+        if before.active {
+            drafts.extend(disabled(before, cause, "deleted the user (SCIM DELETE)"));
+        }
+        drafts.push(plain(STATE, EventUri::AccountPurged, before));
+    }
+    drafts.push(plain(NOTICE, EventUri::ProvDelete, before));
+    drafts
+}
+
+/// Blocks login, then ends the sessions.
+///
+/// The subject goes by its old names: a directory that renames a leaver in the
+/// same request must not hide them from those who know the old name.
+fn disabled(known_as: &Subject, cause: &Cause, what: &str) -> [Draft; 2] {
+    let revoked = json!({
+        "event_timestamp": cause.occurred_at,
+        "initiating_entity": cause.initiator.as_str(),
+        "reason_admin": { "en": format!("{} {what}", cause.initiator.in_words()) },
+        "reason_user": { "en": "Your organisation ended your access." },
+    });
+    [
+        // RISC's `reason` stays out: it knows hijacking and bulk accounts, and
+        // someone who leaves is neither.
+        plain(DISABLE, EventUri::AccountDisabled, known_as),
+        Draft {
+            ord: REVOKE,
+            uri: EventUri::SessionRevoked,
+            payload: revoked,
+            subject: known_as.clone(),
+        },
+    ]
+}
+
+/// An event that says nothing beyond its subject.
+fn plain(ord: i16, uri: EventUri, subject: &Subject) -> Draft {
+    Draft { ord, uri, payload: json!({}), subject: subject.clone() }
+}
+
+/// The payload of a notice (RFC 9967 §2.4).
+///
+/// `password` is not named: that someone changed it is nobody's business here.
+fn notice(attributes: &[String], version: &str) -> Value {
+    let named: Vec<&str> =
+        attributes.iter().map(String::as_str).filter(|path| !is_password(path)).collect();
+    json!({ "attributes": named, "version": version })
+}
+
+/// Whether a path is `password`, with or without its schema's URN.
+fn is_password(path: &str) -> bool {
+    path.rsplit(':').next().is_some_and(|name| name.eq_ignore_ascii_case("password"))
+}

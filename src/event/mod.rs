@@ -1,0 +1,26 @@
+//! Security events: what a change means to those who must hear of it.
+//!
+//! A [`Change`] of a user or group becomes [`Draft`]s (by [`events`]); a draft
+//! that goes to one stream becomes a security event token, a *Set*
+//! ([`SetClaims`], RFC 8417), signed with the tenant's [`SigningKey`].
+//! [`receive`] has the checks that a receiver makes.
+//!
+//! Everything here is a pure function of its arguments: no clock, no random
+//! source, no input or output. That is why a retry can make the same token
+//! again, byte for byte.
+
+mod mapping;
+pub mod receive;
+mod set;
+mod sign;
+mod subject;
+mod uri;
+
+#[cfg(test)]
+mod tests;
+
+pub use mapping::{Cause, Change, Draft, Initiator, events};
+pub use set::{SetClaims, jti};
+pub use sign::{SignError, SigningKey};
+pub use subject::{Subject, SubjectFormat, sub_id};
+pub use uri::EventUri;

@@ -1,0 +1,91 @@
+//! The operator token, checked before anything else of a request is read.
+
+use std::sync::Arc;
+
+use poem::{Body, Endpoint, IntoResponse, Request, Response, Result, http::header};
+use poem_openapi::{SecurityScheme, auth::Bearer};
+
+use super::problem::{self, Failure, Problem};
+use crate::provision::operator::{Operator, OperatorError};
+
+/// Largest body; what operators send is small.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A token made by `muster operator token`.
+#[derive(SecurityScheme)]
+#[oai(ty = "bearer", rename = "operator_token", checker = "was_checked")]
+pub(super) struct OperatorToken(());
+
+/// What [`check`] leaves in a request whose token is good.
+#[derive(Clone, Copy)]
+struct Checked;
+
+/// Who knows which tokens are an operator's.
+pub(super) trait Accepted: Send + Sync {
+    /// Whether `token` is valid now.
+    fn accepts(
+        &self,
+        token: &str,
+    ) -> impl Future<Output = std::result::Result<bool, OperatorError>> + Send;
+}
+
+impl Accepted for Operator {
+    async fn accepts(&self, token: &str) -> std::result::Result<bool, OperatorError> {
+        Ok(self.authenticate_operator(token).await?.is_some())
+    }
+}
+
+/// Turns away requests without a valid operator token.
+pub(super) async fn check<A, E>(
+    accepted: Arc<A>,
+    api: Arc<E>,
+    mut request: Request,
+) -> Result<Response>
+where
+    A: Accepted,
+    E: Endpoint<Output = Response>,
+{
+    let Some(token) = bearer(&request) else {
+        return Ok(unauthorized("a token is needed, made by `muster operator token`", ""));
+    };
+    match accepted.accepts(token).await {
+        Ok(true) => (),
+        Ok(false) => {
+            let detail = "the token is unknown, expired or not an operator's";
+            return Ok(unauthorized(detail, ", error=\"invalid_token\""));
+        }
+        Err(error) => return Ok(Failure::from(error).into_response()),
+    }
+    request.extensions_mut().insert(Checked);
+    api.call(request).await
+}
+
+/// Reads the body up to the limit.
+pub(super) async fn body_limit<E>(api: Arc<E>, mut request: Request) -> Result<Response>
+where
+    E: Endpoint<Output: IntoResponse>,
+{
+    let body = request.take_body().into_bytes_limit(MAX_BODY_BYTES).await?;
+    request.set_body(Body::from(body));
+    api.call(request).await.map(IntoResponse::into_response)
+}
+
+/// The scheme only documents; [`check`] has decided before.
+async fn was_checked(request: &Request, _token: Bearer) -> Option<()> {
+    request.extensions().get::<Checked>().map(|_| ())
+}
+
+/// The bearer token of a request (RFC 6750 §2.1); the scheme's name ignores case.
+fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, token) = request.header(header::AUTHORIZATION)?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+/// RFC 6750 §3: no error code if no token was sent.
+fn unauthorized(detail: &str, error: &str) -> Response {
+    let challenge = format!("Bearer realm=\"muster-admin\"{error}");
+    problem::response(&Problem { status: 401, detail: detail.to_owned() })
+        .with_header(header::WWW_AUTHENTICATE, challenge)
+        .into_response()
+}

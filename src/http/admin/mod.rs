@@ -1,0 +1,80 @@
+//! The operator's API under `/admin/v1`: the use cases of the command line over HTTP.
+//!
+//! A request is answered in three steps, from the outside in: errors get one
+//! JSON form ([`problem`]), the operator token is checked before anything of the
+//! body is read ([`authenticate`]), then poem-openapi routes and parses. The
+//! comments on the handlers are the text of the OpenAPI document.
+
+mod allow;
+mod authenticate;
+mod connections;
+mod events;
+mod problem;
+mod streams;
+mod tenants;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod view;
+
+use std::sync::Arc;
+
+use poem::{
+    Endpoint, EndpointExt, IntoEndpoint, IntoResponse, Response, Route, endpoint::make_sync, get,
+};
+use poem_openapi::{LicenseObject, OpenApi, OpenApiService};
+
+use crate::provision::operator::Operator;
+use authenticate::Accepted;
+
+/// Where the API lives.
+const BASE: &str = "/admin/v1";
+
+/// The API as poem-openapi sees it; its handlers find the [`Operator`] in the request.
+pub fn service() -> OpenApiService<impl OpenApi, ()> {
+    let apis = (
+        tenants::Tenants,
+        connections::Connections,
+        tokens::Tokens,
+        streams::Streams,
+        events::Events,
+    );
+    OpenApiService::new(apis, "Muster administration", "1.0")
+        .description("Tenants, connections, tokens, event streams and events, for operators.")
+        .license(LicenseObject::new("MIT OR Apache-2.0"))
+        .server(BASE)
+}
+
+/// The OpenAPI document; the same for the same program.
+pub fn spec() -> String {
+    service().spec()
+}
+
+/// The routes `/v1/…` and `/openapi.json`, to be nested under `/admin`.
+pub fn route(operator: Operator) -> impl Endpoint<Output = Response> + 'static {
+    protected(operator.clone(), service().data(operator))
+}
+
+/// `api` behind the token check, the document beside it, errors in one form.
+fn protected<A, I>(accepted: A, api: I) -> impl Endpoint<Output = Response> + 'static
+where
+    A: Accepted + 'static,
+    I: IntoEndpoint,
+    I::Endpoint: 'static,
+{
+    let document = spec();
+    let allowed = Arc::new(allow::Allowed::of(&document));
+    let document = make_sync(move |_| {
+        document.clone().with_content_type("application/json; charset=utf-8").into_response()
+    });
+    let accepted = Arc::new(accepted);
+    let api = api.into_endpoint().around(authenticate::body_limit);
+    let api = api.around(move |api, request| allow::add(allowed.clone(), api, request));
+    let api = api.around(move |api, request| authenticate::check(accepted.clone(), api, request));
+    Route::new()
+        .at("/openapi.json", get(document))
+        .nest("/v1", api)
+        .catch_all_error(problem::answer)
+        .map_to_response()
+        .after(problem::no_store)
+}

@@ -1,0 +1,151 @@
+//! `/tenants/{tenant}/streams`.
+
+use poem::web::Data;
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json, types::Password};
+
+use super::{
+    authenticate::OperatorToken,
+    problem::{Failure, uuid},
+    view::{List, Stream, list, view},
+};
+use crate::{
+    event::{EventUri, SubjectFormat},
+    provision::operator::{self, Operator},
+};
+
+pub(super) struct Streams;
+
+/// A stream to be created.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+struct NewStream {
+    /// What the stream is for.
+    #[oai(default)]
+    description: String,
+    /// Where events are pushed (RFC 8935); without it they are polled (RFC 8936).
+    push_url: Option<String>,
+    /// The `Authorization` header that the receiver asks for.
+    authorization: Option<Password>,
+    /// URIs of the events to send. Default: session-revoked and account-disabled.
+    events: Option<Vec<String>>,
+    /// How people are named: `iss_sub`, `email`, `opaque` or `scim`. Default: `iss_sub`.
+    subject_format: Option<String>,
+    /// The `aud` that the receiver checks.
+    audience: Option<String>,
+}
+
+impl NewStream {
+    fn check(self) -> Result<operator::NewStream, Failure> {
+        let events = match self.events {
+            None => vec![EventUri::SessionRevoked, EventUri::AccountDisabled],
+            Some(uris) => {
+                let events = uris.iter().map(|uri| EventUri::parse(uri)).collect::<Option<_>>();
+                events.ok_or_else(|| Failure::bad_request("`events`: a URI is not supported"))?
+            }
+        };
+        let subject_format = match self.subject_format.as_deref() {
+            None => SubjectFormat::IssSub,
+            Some(name) => SubjectFormat::parse(name).ok_or_else(|| {
+                Failure::bad_request("`subject_format`: expected iss_sub, email, opaque or scim")
+            })?,
+        };
+        Ok(operator::NewStream {
+            description: self.description,
+            push_url: self.push_url,
+            authorization: self.authorization.map(|secret| secret.0.into()),
+            events,
+            subject_format,
+            audience: self.audience,
+        })
+    }
+}
+
+#[derive(ApiResponse)]
+enum Created {
+    /// The stream was created.
+    #[oai(status = 201)]
+    Stream(Json<Stream>),
+}
+
+#[derive(ApiResponse)]
+enum Deleted {
+    /// The stream is gone, with what it had not delivered.
+    #[oai(status = 204)]
+    Stream,
+}
+
+#[OpenApi]
+impl Streams {
+    /// Creates a stream: events are pushed to a receiver, or wait to be polled.
+    #[oai(path = "/tenants/:tenant/streams", method = "post", operation_id = "streams.create")]
+    async fn create(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        body: Json<NewStream>,
+        operator: Data<&Operator>,
+    ) -> Result<Created, Failure> {
+        let stream = operator.create_stream(&tenant, body.0.check()?).await?;
+        Ok(Created::Stream(Json(view(&stream)?)))
+    }
+
+    /// Lists the streams of a tenant.
+    #[oai(path = "/tenants/:tenant/streams", method = "get", operation_id = "streams.list")]
+    async fn list(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<List<Stream>>, Failure> {
+        Ok(Json(list(&operator.streams(&tenant).await?)?))
+    }
+
+    /// Keeps events back until the stream is resumed.
+    #[oai(
+        path = "/tenants/:tenant/streams/:id/pause",
+        method = "post",
+        operation_id = "streams.pause"
+    )]
+    async fn pause(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        id: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<Stream>, Failure> {
+        Ok(Json(view(&operator.pause_stream(&tenant, uuid(&id)?).await?)?))
+    }
+
+    /// Delivers again, beginning with what was kept.
+    #[oai(
+        path = "/tenants/:tenant/streams/:id/resume",
+        method = "post",
+        operation_id = "streams.resume"
+    )]
+    async fn resume(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        id: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<Stream>, Failure> {
+        Ok(Json(view(&operator.resume_stream(&tenant, uuid(&id)?).await?)?))
+    }
+
+    /// Deletes a stream and what it has not delivered.
+    #[oai(
+        path = "/tenants/:tenant/streams/:id",
+        method = "delete",
+        operation_id = "streams.delete"
+    )]
+    async fn delete(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        id: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Deleted, Failure> {
+        operator.delete_stream(&tenant, uuid(&id)?).await?;
+        Ok(Deleted::Stream)
+    }
+}

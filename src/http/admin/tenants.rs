@@ -1,0 +1,98 @@
+//! `/tenants`.
+
+use poem::web::Data;
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json};
+
+use super::{
+    authenticate::OperatorToken,
+    problem::Failure,
+    view::{List, Tenant, list, view},
+};
+use crate::provision::operator::{self, Operator};
+
+pub(super) struct Tenants;
+
+/// A tenant to be created.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+struct NewTenant {
+    /// Name in URLs: 1 to 63 lower-case letters, digits and hyphens.
+    name: String,
+    /// Issuer of the tenant's identity provider, for events that name people by `iss_sub`.
+    subject_issuer: Option<String>,
+}
+
+#[derive(ApiResponse)]
+enum Created {
+    /// The tenant was created.
+    #[oai(status = 201)]
+    Tenant(Json<Tenant>),
+}
+
+#[derive(ApiResponse)]
+enum Deleted {
+    /// The tenant is gone.
+    #[oai(status = 204)]
+    Tenant,
+}
+
+#[OpenApi]
+impl Tenants {
+    /// Creates a tenant.
+    #[oai(path = "/tenants", method = "post", operation_id = "tenants.create")]
+    async fn create(
+        &self,
+        _token: OperatorToken,
+        body: Json<NewTenant>,
+        operator: Data<&Operator>,
+    ) -> Result<Created, Failure> {
+        let NewTenant { name, subject_issuer } = body.0;
+        let new = operator::NewTenant { name, subject_issuer };
+        let tenant = operator.create_tenant(new).await?;
+        Ok(Created::Tenant(Json(view(&tenant)?)))
+    }
+
+    /// Lists the tenants.
+    #[oai(path = "/tenants", method = "get", operation_id = "tenants.list")]
+    async fn list(
+        &self,
+        _token: OperatorToken,
+        operator: Data<&Operator>,
+    ) -> Result<Json<List<Tenant>>, Failure> {
+        Ok(Json(list(&operator.tenants().await?)?))
+    }
+
+    /// Refuses all requests of a tenant; nothing is lost.
+    #[oai(path = "/tenants/:tenant/suspend", method = "post", operation_id = "tenants.suspend")]
+    async fn suspend(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<Tenant>, Failure> {
+        Ok(Json(view(&operator.suspend_tenant(&tenant).await?)?))
+    }
+
+    /// Serves a suspended tenant again.
+    #[oai(path = "/tenants/:tenant/resume", method = "post", operation_id = "tenants.resume")]
+    async fn resume(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<Tenant>, Failure> {
+        Ok(Json(view(&operator.resume_tenant(&tenant).await?)?))
+    }
+
+    /// Deletes a tenant with everything it has.
+    #[oai(path = "/tenants/:tenant", method = "delete", operation_id = "tenants.delete")]
+    async fn delete(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Deleted, Failure> {
+        operator.delete_tenant(&tenant).await?;
+        Ok(Deleted::Tenant)
+    }
+}

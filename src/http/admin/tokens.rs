@@ -1,0 +1,132 @@
+//! `/tenants/{tenant}/tokens` and `/operator-tokens`.
+
+use std::time::Duration;
+
+use poem::web::Data;
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json};
+
+use super::{
+    authenticate::OperatorToken,
+    problem::{Failure, uuid},
+    view::{self, List, Token, list},
+};
+use crate::{
+    provision::operator::{self, Operator},
+    tenant::Scope,
+};
+
+/// 365 days.
+const TENANT_TOKEN_SECONDS: u64 = 31_536_000;
+
+/// 90 days.
+const OPERATOR_TOKEN_SECONDS: u64 = 7_776_000;
+
+pub(super) struct Tokens;
+
+/// A token to be made for a connection.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+struct NewToken {
+    /// The connection that will use it.
+    connection: String,
+    /// What it may do: `scim.read`, `scim.write`, `ssf.poll`. Default: the first two.
+    scopes: Option<Vec<String>>,
+    /// How long it works, in seconds, at most ten years. Default: 365 days.
+    #[oai(validator(minimum(value = "1"), maximum(value = "315360000")))]
+    expires_in: Option<u64>,
+    /// What it is for, to tell it from others.
+    #[oai(default)]
+    label: String,
+}
+
+/// An operator token to be made.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+struct NewOperatorToken {
+    /// How long it works, in seconds, at most ten years. Default: 90 days.
+    #[oai(validator(minimum(value = "1"), maximum(value = "315360000")))]
+    expires_in: Option<u64>,
+    /// Who has it, to tell it from others.
+    #[oai(default)]
+    label: String,
+}
+
+#[derive(ApiResponse)]
+enum Issued {
+    /// The token was made; its secret is shown this once.
+    #[oai(status = 201)]
+    Token(Json<view::SecretToken>),
+}
+
+#[derive(ApiResponse)]
+enum Revoked {
+    /// The token no longer works.
+    #[oai(status = 204)]
+    Token,
+}
+
+fn scopes(names: Option<Vec<String>>) -> Result<Vec<Scope>, Failure> {
+    let Some(names) = names else { return Ok(vec![Scope::Read, Scope::Write]) };
+    let scopes = names.iter().map(|name| Scope::parse(name)).collect::<Option<Vec<_>>>();
+    scopes.filter(|scopes| !scopes.is_empty()).ok_or_else(|| {
+        Failure::bad_request(format!("`scopes`: expected some of {}", Scope::list(&Scope::ALL)))
+    })
+}
+
+#[OpenApi]
+impl Tokens {
+    /// Makes a token for a connection.
+    #[oai(path = "/tenants/:tenant/tokens", method = "post", operation_id = "tokens.issue")]
+    async fn issue(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        body: Json<NewToken>,
+        operator: Data<&Operator>,
+    ) -> Result<Issued, Failure> {
+        let NewToken { connection, scopes: names, expires_in, label } = body.0;
+        let expires_in = Duration::from_secs(expires_in.unwrap_or(TENANT_TOKEN_SECONDS));
+        let scopes = scopes(names)?;
+        let new = operator::NewToken { connection, scopes, expires_in, label };
+        let issued = operator.issue_token(&tenant, new).await?;
+        Ok(Issued::Token(Json(view::new_token(&issued)?)))
+    }
+
+    /// Lists the tokens of a tenant; not the secrets.
+    #[oai(path = "/tenants/:tenant/tokens", method = "get", operation_id = "tokens.list")]
+    async fn list(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<List<Token>>, Failure> {
+        Ok(Json(list(&operator.tokens(&tenant).await?)?))
+    }
+
+    /// Makes a token useless, at once.
+    #[oai(path = "/tenants/:tenant/tokens/:id", method = "delete", operation_id = "tokens.revoke")]
+    async fn revoke(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        id: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Revoked, Failure> {
+        operator.revoke_token(&tenant, uuid(&id)?).await?;
+        Ok(Revoked::Token)
+    }
+
+    /// Makes an operator token.
+    #[oai(path = "/operator-tokens", method = "post", operation_id = "operator_tokens.issue")]
+    async fn issue_operator(
+        &self,
+        _token: OperatorToken,
+        body: Json<NewOperatorToken>,
+        operator: Data<&Operator>,
+    ) -> Result<Issued, Failure> {
+        let seconds = body.expires_in.unwrap_or(OPERATOR_TOKEN_SECONDS);
+        let expires_in = Duration::from_secs(seconds);
+        let issued = operator.issue_operator_token(&body.label, expires_in).await?;
+        Ok(Issued::Token(Json(view::new_token(&issued)?)))
+    }
+}

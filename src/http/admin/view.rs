@@ -1,0 +1,145 @@
+//! What the API shows of the operator's records.
+//!
+//! A view is read from the record's JSON, so the answer has the members that
+//! the OpenAPI document says, whatever else a record holds.
+
+use poem_openapi::{
+    Object,
+    types::{ParseFromJSON, ToJSON},
+};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+
+use super::problem::Failure;
+use crate::provision::operator::IssuedToken;
+
+/// A tenant: an organisation whose people are kept.
+#[derive(Debug, Object)]
+pub(super) struct Tenant {
+    /// Name in URLs.
+    name: String,
+    /// `active`, `suspended` or `deleting`.
+    state: String,
+    /// Issuer of the tenant's identity provider.
+    subject_issuer: Option<String>,
+    /// When it was created (RFC 3339).
+    created_at: String,
+}
+
+/// A connection: one directory of a tenant.
+#[derive(Debug, Object)]
+pub(super) struct Connection {
+    /// Its name.
+    name: String,
+    /// What the directory sends: `entra`, `okta`, `generic` or `strict`.
+    dialect: String,
+    /// When it was created (RFC 3339).
+    created_at: String,
+}
+
+/// A token, without its secret.
+#[derive(Debug, Object)]
+pub(super) struct Token {
+    /// Its id.
+    id: String,
+    /// What it is for.
+    label: String,
+    /// What it may do.
+    scopes: Vec<String>,
+    /// The connection that uses it.
+    connection: Option<String>,
+    /// When it ends (RFC 3339).
+    expires_at: String,
+    /// When it was last used (RFC 3339).
+    last_used_at: Option<String>,
+    /// When it was revoked (RFC 3339).
+    revoked_at: Option<String>,
+}
+
+/// A new token, with its secret.
+#[derive(Debug, Object)]
+pub(super) struct SecretToken {
+    /// The secret, shown this once.
+    token: String,
+    /// Its id.
+    id: String,
+    /// What it is for.
+    label: String,
+    /// When it ends (RFC 3339).
+    expires_at: String,
+}
+
+/// A stream: a receiver of a tenant's security events.
+#[derive(Debug, Object)]
+pub(super) struct Stream {
+    /// Its id.
+    id: String,
+    /// What the stream is for.
+    description: String,
+    /// How events get there: `push` (RFC 8935) or `poll` (RFC 8936).
+    method: String,
+    /// Where events are pushed, or polled.
+    endpoint_url: String,
+    /// The `aud` of its events.
+    audience: String,
+    /// URIs of the events it gets.
+    events: Vec<String>,
+    /// `enabled`, `paused` or `disabled`.
+    status: String,
+    /// Why it is not enabled.
+    reason: Option<String>,
+    /// When it was created (RFC 3339).
+    created_at: String,
+    /// Events that wait to be delivered.
+    pending: i64,
+}
+
+/// An event, as it was committed.
+#[derive(Debug, Object)]
+pub(super) struct Event {
+    /// Its place in the order of commits.
+    seq: i64,
+    /// The tenant.
+    tenant: String,
+    /// The transaction: events of one change share it.
+    txn: String,
+    /// Its URI.
+    event: String,
+    /// The resource it is about, as its path below the SCIM base.
+    resource: String,
+    /// When it happened (RFC 3339).
+    occurred_at: String,
+}
+
+/// A list.
+#[derive(Debug, Object)]
+pub(super) struct List<T: ParseFromJSON + ToJSON> {
+    /// What was found.
+    items: Vec<T>,
+}
+
+/// A record does not have the members that its view documents.
+#[derive(Debug, thiserror::Error)]
+#[error("a record cannot be shown: {0}")]
+struct Mismatch(String);
+
+/// The view of a record.
+pub(super) fn view<T: ParseFromJSON>(record: &impl Serialize) -> Result<T, Failure> {
+    let value = serde_json::to_value(record).map_err(|error| Failure::internal(&error))?;
+    T::parse_from_json(Some(value))
+        .map_err(|error| Failure::internal(&Mismatch(error.into_message())))
+}
+
+/// The views of records.
+pub(super) fn list<T: ParseFromJSON + ToJSON>(
+    records: &[impl Serialize],
+) -> Result<List<T>, Failure> {
+    let items = records.iter().map(view).collect::<Result<_, _>>()?;
+    Ok(List { items })
+}
+
+/// The view of a new token.
+pub(super) fn new_token(issued: &IssuedToken) -> Result<SecretToken, Failure> {
+    let Token { id, label, expires_at, .. } = view(&issued.record)?;
+    Ok(SecretToken { token: issued.token.expose_secret().to_owned(), id, label, expires_at })
+}

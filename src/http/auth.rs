@@ -1,0 +1,152 @@
+//! Who is calling (RFC 6750).
+//!
+//! This runs before anything of a request but its headers is looked at. The
+//! answer to a missing credential tells apart nothing but that; every other
+//! failure has one answer.
+
+use std::{sync::Arc, time::Duration};
+
+use moka::future::Cache;
+use poem::{
+    Request,
+    http::{HeaderValue, StatusCode, header},
+};
+
+use super::error::Refusal;
+use crate::{
+    clock::Clock,
+    store::Store,
+    tenant::{Caller, Scope, TokenHash},
+};
+
+/// How long a credential is believed without asking the database: a revoked
+/// token may live that much longer.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// How often it is noted that a credential is in use.
+const NOTED: Duration = Duration::from_secs(60);
+/// Credentials remembered at a time.
+const REMEMBERED: u64 = 10_000;
+/// Words in front of a token that a lenient connection accepts.
+const SCHEMES: [&str; 3] = ["Bearer", "Token", "SSWS"];
+
+/// Looks up credentials.
+#[derive(Debug, Clone)]
+pub(super) struct Authenticator {
+    store: Store,
+    clock: Clock,
+    callers: Cache<TokenHash, Arc<Caller>>,
+    noted: Cache<uuid::Uuid, ()>,
+}
+
+impl Authenticator {
+    pub(super) fn new(store: Store, clock: Clock) -> Self {
+        Self {
+            store,
+            clock,
+            callers: Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build(),
+            noted: Cache::builder().max_capacity(REMEMBERED).time_to_live(NOTED).build(),
+        }
+    }
+
+    /// The caller that a request of that tenant's URL speaks for.
+    pub(super) async fn caller(
+        &self,
+        request: &Request,
+        tenant: &str,
+    ) -> Result<Arc<Caller>, Refusal> {
+        let presented = Presented::of(request)?;
+        let hash = TokenHash::of(presented.token);
+        let caller = match self.callers.get(&hash).await {
+            Some(caller) => caller,
+            None => self.look_up(hash).await?,
+        };
+        let lenient = caller.dialect.leniency().bare_token;
+        if *caller.tenant_name != *tenant
+            || caller.expires_us <= self.clock.now_us()
+            || (!presented.as_bearer && !lenient)
+        {
+            return Err(invalid_token());
+        }
+        Ok(caller)
+    }
+
+    async fn look_up(&self, hash: TokenHash) -> Result<Arc<Caller>, Refusal> {
+        let now_us = self.clock.now_us();
+        let caller = self.store.caller(&hash, now_us).await?.ok_or_else(invalid_token)?;
+        let caller = Arc::new(caller);
+        self.callers.insert(hash, Arc::clone(&caller)).await;
+        if !self.noted.contains_key(&caller.credential) {
+            self.noted.insert(caller.credential, ()).await;
+            self.store.note_use(caller.credential, now_us).await?;
+        }
+        Ok(caller)
+    }
+}
+
+/// A credential as a request carries it.
+struct Presented<'r> {
+    token: &'r str,
+    /// Whether it came as `Bearer` (RFC 6750 §2.1).
+    as_bearer: bool,
+}
+
+impl<'r> Presented<'r> {
+    fn of(request: &'r Request) -> Result<Self, Refusal> {
+        let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
+        let Some(value) = headers.next() else { return Err(no_token()) };
+        let in_query = request.uri().query().is_some_and(|query| {
+            query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
+        });
+        if headers.next().is_some() || in_query {
+            return Err(challenge(
+                StatusCode::BAD_REQUEST,
+                "a token is sent once, in the Authorization header",
+                "Bearer realm=\"muster\", error=\"invalid_request\"",
+            ));
+        }
+        let value = value.to_str().map_err(|_| invalid_token())?.trim();
+        if value.is_empty() {
+            return Err(no_token());
+        }
+        let Some((scheme, token)) = value.split_once(' ') else {
+            return Ok(Self { token: value, as_bearer: false });
+        };
+        match SCHEMES.into_iter().find(|known| scheme.eq_ignore_ascii_case(known)) {
+            Some(known) => Ok(Self { token: token.trim_start(), as_bearer: known == "Bearer" }),
+            None => Err(invalid_token()),
+        }
+    }
+}
+
+fn no_token() -> Refusal {
+    challenge(
+        StatusCode::UNAUTHORIZED,
+        "a bearer token is needed in the Authorization header",
+        "Bearer realm=\"muster\"",
+    )
+}
+
+fn invalid_token() -> Refusal {
+    challenge(
+        StatusCode::UNAUTHORIZED,
+        "the token is unknown, expired, revoked, or of another tenant",
+        "Bearer realm=\"muster\", error=\"invalid_token\"",
+    )
+}
+
+fn challenge(status: StatusCode, detail: &str, challenge: &'static str) -> Refusal {
+    Refusal::new(status, detail)
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+}
+
+/// Refuses a caller whose token lacks `scope` (RFC 6750 §3.1).
+pub(super) fn require(caller: &Caller, scope: Scope) -> Result<(), Refusal> {
+    match caller.may(scope) {
+        true => Ok(()),
+        false => Err(challenge(
+            StatusCode::FORBIDDEN,
+            &format!("this token lacks the scope {scope}"),
+            "Bearer realm=\"muster\", error=\"insufficient_scope\"",
+        )),
+    }
+}

@@ -1,0 +1,118 @@
+//! HTTP: what arrives is unpacked here, handed to a use case, and packed.
+//!
+//! [`Public`] is the one endpoint behind the accept loop. It tells the parts
+//! apart by path, since a tenant's name stands in front of everything of the
+//! tenant: the SCIM base, the events, and beside them the operator's API.
+
+pub mod admin;
+mod auth;
+mod error;
+mod events;
+mod log;
+pub mod ops;
+mod payload;
+mod scim;
+pub mod serve;
+pub mod tls;
+
+use std::time::Duration;
+
+use poem::{
+    Endpoint, EndpointExt, IntoResponse, Request, Response, Route,
+    endpoint::{DynEndpoint, ToDynEndpoint},
+    http::StatusCode,
+};
+use tokio::time::timeout;
+
+use self::{auth::Authenticator, error::Refusal, events::Events, log::Told};
+use crate::{
+    clock::Clock,
+    delivery::poll::Poller,
+    provision::{Provisioner, operator::Operator},
+    store::Store,
+};
+
+pub(crate) use scim::spec as scim_spec;
+
+/// How long a request may take, long polls apart.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The use cases that the public listener serves.
+#[derive(Debug)]
+pub struct Served {
+    /// For token look-up and keys.
+    pub store: Store,
+    /// For the expiry of tokens.
+    pub clock: Clock,
+    /// SCIM.
+    pub provisioner: Provisioner,
+    /// The operator's API.
+    pub operator: Operator,
+    /// Polling of events.
+    pub poller: Poller,
+    /// Largest body of a request, in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// Everything on the public port.
+pub struct Public {
+    scim: scim::Base,
+    events: Events,
+    admin: Box<dyn DynEndpoint<Output = Response>>,
+}
+
+impl Public {
+    /// The endpoint over `served`.
+    pub fn new(served: Served) -> Self {
+        let authenticator = Authenticator::new(served.store.clone(), served.clock);
+        let admin = Route::new().nest("/admin", admin::route(served.operator));
+        Self {
+            scim: scim::Base::new(served.provisioner, authenticator.clone(), served.max_body_bytes),
+            events: Events::new(served.store, authenticator, served.poller),
+            admin: Box::new(ToDynEndpoint(admin.map_to_response())),
+        }
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let path = request.uri().path().to_owned();
+        if path == "/admin" || path.starts_with("/admin/") {
+            return match self.admin.call(request).await {
+                Ok(response) => response,
+                Err(error) => error.into_response(),
+            };
+        }
+        let Some((tenant, rest)) = tenant_of(&path) else { return nowhere() };
+        match rest.strip_prefix("/scim/v2") {
+            Some(path) if path.is_empty() || path.starts_with('/') => {
+                self.scim.answer(request, tenant, path).await
+            }
+            _ => self.events.answer(request, tenant, rest).await.unwrap_or_else(nowhere),
+        }
+    }
+}
+
+impl Endpoint for Public {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        let told = Told::of(&request);
+        let answer = async {
+            timeout(DEADLINE, self.answer(request)).await.unwrap_or_else(|_| {
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the request took too long")
+                    .into_response()
+            })
+        };
+        Ok(told.tell(answer).await)
+    }
+}
+
+/// The tenant's name and what follows it, of a path below `/t/`.
+fn tenant_of(path: &str) -> Option<(&str, &str)> {
+    let rest = path.strip_prefix("/t/")?;
+    let end = rest.find('/').unwrap_or(rest.len());
+    rest.split_at_checked(end)
+}
+
+fn nowhere() -> Response {
+    Refusal::new(StatusCode::NOT_FOUND, "there is no such endpoint").into_response()
+}

@@ -1,0 +1,54 @@
+//! The caller as an argument of handlers: a handler without one does not get far.
+
+use std::sync::Arc;
+
+use poem::{Request, RequestBody, http::StatusCode};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaSecurityScheme, Registry},
+};
+
+use crate::tenant::Caller;
+
+/// Whom the request speaks for: its token was checked before it came here.
+#[derive(Debug, Clone)]
+pub(super) struct BearerCaller(pub(super) Arc<Caller>);
+
+const SCHEME: &str = "bearer";
+
+impl<'a> ApiExtractor<'a> for BearerCaller {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::SecurityScheme];
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        registry.create_security_scheme(
+            SCHEME,
+            MetaSecurityScheme {
+                ty: "http",
+                description: Some("A token of the tenant's connection."),
+                name: None,
+                key_in: None,
+                scheme: Some("bearer"),
+                bearer_format: None,
+                flows: None,
+                openid_connect_url: None,
+            },
+        );
+    }
+
+    fn security_schemes() -> Vec<&'static str> {
+        vec![SCHEME]
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let caller = request.extensions().get::<Arc<Caller>>();
+        let caller = caller.ok_or_else(|| poem::Error::from_status(StatusCode::UNAUTHORIZED))?;
+        Ok(Self(Arc::clone(caller)))
+    }
+}

@@ -1,0 +1,178 @@
+//! `/Groups`.
+
+use poem::{Request, http::header, web::Data};
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+};
+
+use super::{
+    caller::BearerCaller,
+    describe::{Group, GroupList, PatchOp},
+    resources::{
+        CreatedResponse, DeletedResponse, ListedResponse, Listing, ResourceResponse, Shape,
+        precondition,
+    },
+};
+use crate::{
+    http::{error::ScimFailure, payload::ScimJson},
+    provision::Provisioner,
+};
+
+/// The endpoint of groups.
+pub(super) struct GroupsApi;
+
+#[OpenApi]
+impl GroupsApi {
+    /// Create a group.
+    ///
+    /// RFC 7644 §3.3.
+    #[oai(path = "/Groups", method = "post", operation_id = "groups.create")]
+    async fn create(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+        body: ScimJson<Group>,
+    ) -> Result<CreatedResponse<Group>, ScimFailure> {
+        let resource_type = provisioner.registry().group();
+        let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
+        let terms = shape.terms(&caller, &resource_type, request)?;
+        let created = provisioner.create(&caller.0, &resource_type, &body.0, &terms);
+        Ok(CreatedResponse::new(created.await?))
+    }
+
+    /// Query groups.
+    ///
+    /// RFC 7644 §3.4.2. The order is that of creation, on every page.
+    #[oai(path = "/Groups", method = "get", operation_id = "groups.query")]
+    #[expect(clippy::too_many_arguments, reason = "each parameter of the query is one")]
+    async fn query(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        /// Which groups, RFC 7644 §3.4.2.2.
+        filter: Query<Option<String>>,
+        /// Number of the first group of the page; the first of all is 1.
+        #[oai(name = "startIndex")]
+        start_index: Query<Option<String>>,
+        /// Most groups of the page; 0 asks for the number alone.
+        count: Query<Option<String>>,
+        /// Not supported: answered with 501.
+        #[oai(name = "sortBy")]
+        sort_by: Query<Option<String>>,
+        /// Not supported: answered with 501.
+        cursor: Query<Option<String>>,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+    ) -> Result<ListedResponse<GroupList>, ScimFailure> {
+        let resource_type = provisioner.registry().group();
+        let listing = Listing {
+            filter: filter.0,
+            start_index: start_index.0,
+            count: count.0,
+            sort_by: sort_by.0,
+            cursor: cursor.0,
+            shape: Shape { attributes: attributes.0, excluded: excluded.0 },
+        };
+        listing.answer(provisioner, &caller, &resource_type).await
+    }
+
+    /// Read a group.
+    ///
+    /// With `If-None-Match`, only if it has another version. RFC 7644 §3.4.1.
+    #[oai(path = "/Groups/:id", method = "get", operation_id = "groups.read")]
+    async fn read(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        id: Path<String>,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+    ) -> Result<ResourceResponse<Group>, ScimFailure> {
+        let resource_type = provisioner.registry().group();
+        let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
+        let terms = shape.terms(&caller, &resource_type, request)?;
+        let read = provisioner.read(&caller.0, &resource_type, &id.0, &terms);
+        Ok(ResourceResponse::read(read.await?))
+    }
+
+    /// Replace a group.
+    ///
+    /// What the body leaves out is cleared, except what the server owns. With
+    /// `If-Match`, only if the version still matches. RFC 7644 §3.5.1, §3.14.
+    #[oai(path = "/Groups/:id", method = "put", operation_id = "groups.replace")]
+    async fn replace(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        id: Path<String>,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+        body: ScimJson<Group>,
+    ) -> Result<ResourceResponse<Group>, ScimFailure> {
+        let resource_type = provisioner.registry().group();
+        let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
+        let terms = shape.terms(&caller, &resource_type, request)?;
+        let replaced = provisioner.replace(&caller.0, &resource_type, &id.0, &body.0, &terms);
+        Ok(ResourceResponse::changed(replaced.await?))
+    }
+
+    /// Patch a group.
+    ///
+    /// All operations are applied, in order, or none. With `If-Match`, only if
+    /// the version still matches. RFC 7644 §3.5.2, §3.14.
+    #[oai(path = "/Groups/:id", method = "patch", operation_id = "groups.patch")]
+    async fn patch(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        id: Path<String>,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+        body: ScimJson<PatchOp>,
+    ) -> Result<ResourceResponse<Group>, ScimFailure> {
+        let resource_type = provisioner.registry().group();
+        let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
+        let terms = shape.terms(&caller, &resource_type, request)?;
+        let patched = provisioner.patch(&caller.0, &resource_type, &id.0, &body.0, &terms);
+        Ok(ResourceResponse::changed(patched.await?))
+    }
+
+    /// Delete a group.
+    ///
+    /// With `If-Match`, only if the version still matches. RFC 7644 §3.6.
+    #[oai(path = "/Groups/:id", method = "delete", operation_id = "groups.delete")]
+    async fn delete(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        id: Path<String>,
+    ) -> Result<DeletedResponse, ScimFailure> {
+        let resource_type = provisioner.registry().group();
+        let expected = precondition(request, &header::IF_MATCH)?;
+        provisioner.delete(&caller.0, &resource_type, &id.0, expected).await?;
+        Ok(DeletedResponse::Gone)
+    }
+}

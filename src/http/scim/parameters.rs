@@ -1,0 +1,160 @@
+//! Paths and queries in the form that the routes know.
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use crate::{http::error::Refusal, scim::ScimError};
+
+/// Endpoints, with the methods of the collection.
+const ENDPOINTS: [(&str, &str); 9] = [
+    ("Users", "GET, HEAD, POST"),
+    ("Groups", "GET, HEAD, POST"),
+    ("ServiceProviderConfig", "GET, HEAD"),
+    ("ResourceTypes", "GET, HEAD"),
+    ("Schemas", "GET, HEAD"),
+    ("Bulk", "POST"),
+    ("Me", "GET, HEAD, POST, PUT, PATCH, DELETE"),
+    (".search", "POST"),
+    ("async", "GET, HEAD"),
+];
+
+/// Query parameters that mean something.
+const PARAMETERS: [&str; 8] = [
+    "filter",
+    "startIndex",
+    "count",
+    "attributes",
+    "excludedAttributes",
+    "sortBy",
+    "sortOrder",
+    "cursor",
+];
+
+/// What must be encoded in a query.
+const QUERY: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'&')
+    .add(b'+')
+    .add(b'<')
+    .add(b'=')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// The path below the base, with a slash in front: endpoint names as the RFC
+/// spells them, no slash at the end. Only a lenient connection gets this help.
+pub(super) fn canonical_path(path: &str, loose: bool) -> String {
+    let path = path.trim_start_matches('/');
+    if !loose {
+        return format!("/{path}");
+    }
+    let path = path.trim_end_matches('/');
+    let (first, rest) = match path.split_once('/') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (path, None),
+    };
+    // Some clients call the configuration by the name of its schema's topic.
+    let first = if first.eq_ignore_ascii_case("serviceConfiguration") {
+        "ServiceProviderConfig"
+    } else {
+        let known = ENDPOINTS.iter().find(|(name, _)| name.eq_ignore_ascii_case(first));
+        known.map_or(first, |(name, _)| name)
+    };
+    match rest {
+        Some(rest) => format!("/{first}/{rest}"),
+        None => format!("/{first}"),
+    }
+}
+
+/// The methods of the endpoint that a path names.
+pub(super) fn allowed_methods(path: &str) -> &'static str {
+    let path = path.trim_matches('/');
+    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+    match ENDPOINTS.iter().find(|(name, _)| name.eq_ignore_ascii_case(first)) {
+        Some(("Users" | "Groups", _)) if rest == ".search" => "POST",
+        Some(("Users" | "Groups", _)) if !rest.is_empty() => "DELETE, GET, HEAD, PATCH, PUT",
+        Some((_, methods)) => methods,
+        None => "GET",
+    }
+}
+
+/// The parameters that mean something, under the RFC's spelling of their names,
+/// each once.
+///
+/// `+` is a space, as HTML forms and Entra write it, unless the same query also
+/// writes `%20`: then it was meant literally.
+///
+/// # Errors
+///
+/// `InvalidValue` if one is given twice or is not UTF-8.
+pub(super) fn canonical_query(query: &str) -> Result<String, Refusal> {
+    if query.is_empty() {
+        return Ok(String::new());
+    }
+    let plus_is_space = !query.contains("%20");
+    let mut given: Vec<(&str, String)> = Vec::new();
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = decode(name, plus_is_space)?;
+        let known = PARAMETERS.into_iter().find(|known| known.eq_ignore_ascii_case(&name));
+        let Some(known) = known else { continue };
+        if given.iter().any(|(name, _)| *name == known) {
+            return Err(
+                ScimError::InvalidValue(format!("`{known}` is given more than once")).into()
+            );
+        }
+        given.push((known, decode(value, plus_is_space)?));
+    }
+    let pairs = given
+        .iter()
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY)))
+        .collect::<Vec<_>>();
+    Ok(pairs.join("&"))
+}
+
+fn decode(text: &str, plus_is_space: bool) -> Result<String, Refusal> {
+    let text = if plus_is_space { text.replace('+', " ") } else { text.to_owned() };
+    match percent_decode_str(&text).decode_utf8() {
+        Ok(decoded) => Ok(decoded.into_owned()),
+        Err(_) => Err(ScimError::InvalidValue("the query is not UTF-8".to_owned()).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lenient_path_is_spelt_as_the_rfc_does() {
+        for (path, canonical) in [
+            ("/Users/", "/Users"),
+            ("/users/a%2Fb", "/Users/a%2Fb"),
+            ("/schemas/User", "/Schemas/User"),
+            ("/serviceConfiguration", "/ServiceProviderConfig"),
+            ("/Elsewhere", "/Elsewhere"),
+        ] {
+            assert_eq!(canonical_path(path, true), canonical);
+        }
+        assert_eq!(canonical_path("/users/", false), "/users/");
+    }
+
+    #[test]
+    fn a_query_keeps_what_means_something() {
+        for (query, canonical) in [
+            ("aadOptscim062020&filter=a+eq+%22b%22", "filter=a%20eq%20%22b%22"),
+            ("filter=userName%20eq%20%22a+b%22", "filter=userName%20eq%20%22a%2Bb%22"),
+            ("filter=a%2Bb", "filter=a%2Bb"),
+            ("startindex=1&COUNT=2&", "startIndex=1&count=2"),
+        ] {
+            assert_eq!(canonical_query(query).unwrap(), canonical, "{query}");
+        }
+        assert!(canonical_query("count=1&Count=2").is_err());
+        assert!(canonical_query("filter=%ff").is_err());
+    }
+}

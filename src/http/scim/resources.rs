@@ -1,0 +1,206 @@
+//! What the endpoints of users and groups share: unpack, call one use case, pack.
+
+use std::sync::Arc;
+
+use poem::{Request, http::header};
+use poem_openapi::{ApiResponse, types::Type};
+
+use super::caller::BearerCaller;
+use crate::{
+    http::{error::ScimFailure, payload::ScimJson},
+    provision::{Answered, Provisioner, Query, Terms},
+    scim::{
+        ScimError,
+        query::IndexPage,
+        resource::{Precondition, Projection},
+        schema::ResourceType,
+    },
+};
+
+/// Longest `Muster-Notice`, in bytes.
+const NOTICE_BYTES: usize = 512;
+
+/// An answer with one resource.
+#[derive(Debug, ApiResponse)]
+pub(super) enum ResourceResponse<T: Type> {
+    /// The resource.
+    #[oai(status = 200)]
+    Ok(
+        ScimJson<T>,
+        #[oai(header = "ETag")] String,
+        #[oai(header = "Location")] String,
+        /// Names of attributes that were overlooked.
+        #[oai(header = "Muster-Notice")]
+        Option<String>,
+    ),
+    /// The resource was changed and is too large to be shown unasked.
+    #[oai(status = 204)]
+    Changed(
+        #[oai(header = "ETag")] String,
+        #[oai(header = "Location")] String,
+        #[oai(header = "Muster-Notice")] Option<String>,
+    ),
+    /// The client has this version.
+    #[oai(status = 304)]
+    NotModified(#[oai(header = "ETag")] String),
+}
+
+/// An answer with a new resource.
+#[derive(Debug, ApiResponse)]
+pub(super) enum CreatedResponse<T: Type> {
+    /// The resource was created.
+    #[oai(status = 201)]
+    Created(
+        ScimJson<T>,
+        #[oai(header = "ETag")] String,
+        #[oai(header = "Location")] String,
+        /// Names of attributes that were overlooked.
+        #[oai(header = "Muster-Notice")]
+        Option<String>,
+    ),
+}
+
+/// An answer to a query.
+#[derive(Debug, ApiResponse)]
+pub(super) enum ListedResponse<T: Type> {
+    /// The list.
+    #[oai(status = 200)]
+    Ok(ScimJson<T>),
+}
+
+/// An answer to a deletion.
+#[derive(Debug, ApiResponse)]
+pub(super) enum DeletedResponse {
+    /// The resource is gone.
+    #[oai(status = 204)]
+    Gone,
+}
+
+impl<T: Type> ResourceResponse<T> {
+    /// The answer to a read.
+    pub(super) fn read(answered: Answered) -> Self {
+        let etag = answered.version.etag();
+        match answered.body {
+            Some(body) => Self::Ok(ScimJson::new(body), etag, answered.location, None),
+            None => Self::NotModified(etag),
+        }
+    }
+
+    /// The answer to a change.
+    pub(super) fn changed(answered: Answered) -> Self {
+        let (etag, notice) = (answered.version.etag(), notice(&answered.ignored));
+        match answered.body {
+            Some(body) => Self::Ok(ScimJson::new(body), etag, answered.location, notice),
+            None => Self::Changed(etag, answered.location, notice),
+        }
+    }
+}
+
+impl<T: Type> CreatedResponse<T> {
+    pub(super) fn new(answered: Answered) -> Self {
+        let (etag, notice) = (answered.version.etag(), notice(&answered.ignored));
+        let body = ScimJson::new(answered.body.unwrap_or_default());
+        Self::Created(body, etag, answered.location, notice)
+    }
+}
+
+/// The parameters that shape an answer.
+pub(super) struct Shape {
+    pub(super) attributes: Option<String>,
+    pub(super) excluded: Option<String>,
+}
+
+impl Shape {
+    fn projection(
+        &self,
+        caller: &BearerCaller,
+        resource_type: &ResourceType,
+    ) -> Result<Projection, ScimError> {
+        Projection::parse(
+            self.attributes.as_deref(),
+            self.excluded.as_deref(),
+            resource_type,
+            caller.0.dialect.leniency(),
+        )
+    }
+
+    /// The terms of a request for one resource.
+    pub(super) fn terms(
+        &self,
+        caller: &BearerCaller,
+        resource_type: &ResourceType,
+        request: &Request,
+    ) -> Result<Terms, ScimError> {
+        Ok(Terms {
+            projection: self.projection(caller, resource_type)?,
+            projected: self.attributes.is_some() || self.excluded.is_some(),
+            if_match: precondition(request, &header::IF_MATCH)?,
+            if_none_match: precondition(request, &header::IF_NONE_MATCH)?,
+        })
+    }
+}
+
+/// The version that a request expects, or knows.
+pub(super) fn precondition(
+    request: &Request,
+    name: &header::HeaderName,
+) -> Result<Option<Precondition>, ScimError> {
+    let Some(value) = request.headers().get(name) else { return Ok(None) };
+    let malformed = || ScimError::InvalidValue(format!("`{name}` is not a list of entity tags"));
+    Precondition::parse(value.to_str().map_err(|_| malformed())?).map(Some)
+}
+
+/// The parameters of a query.
+pub(super) struct Listing {
+    pub(super) filter: Option<String>,
+    pub(super) start_index: Option<String>,
+    pub(super) count: Option<String>,
+    pub(super) sort_by: Option<String>,
+    pub(super) cursor: Option<String>,
+    pub(super) shape: Shape,
+}
+
+impl Listing {
+    /// Answers the query.
+    pub(super) async fn answer<T: Type>(
+        self,
+        provisioner: &Provisioner,
+        caller: &BearerCaller,
+        resource_type: &Arc<ResourceType>,
+    ) -> Result<ListedResponse<T>, ScimFailure> {
+        if self.sort_by.is_some() {
+            return Err(ScimError::NotImplemented("sorting (`sortBy`)").into());
+        }
+        if self.cursor.is_some() {
+            return Err(ScimError::NotImplemented("paging by `cursor`").into());
+        }
+        let filter = match &self.filter {
+            Some(text) => Some(provisioner.filter(&caller.0, resource_type, text)?),
+            None => None,
+        };
+        let limits = provisioner.limits();
+        let page = IndexPage::parse(
+            self.start_index.as_deref(),
+            self.count.as_deref(),
+            limits.max_results,
+            limits.default_results,
+            !caller.0.dialect.leniency().ignore_unknown,
+        )?;
+        let projection = self.shape.projection(caller, resource_type)?;
+        let query = Query { filter, page, projection };
+        let text = provisioner.query(&caller.0, resource_type, &query).await?;
+        Ok(ListedResponse::Ok(ScimJson::new(text)))
+    }
+}
+
+/// What was overlooked, as a header may carry it.
+fn notice(ignored: &[String]) -> Option<String> {
+    if ignored.is_empty() {
+        return None;
+    }
+    let names = ignored.join(", ");
+    let plain =
+        names.chars().map(|char| if char.is_ascii_graphic() || char == ' ' { char } else { '?' });
+    let text: String = plain.take(NOTICE_BYTES).collect();
+    Some(format!("ignored: {text}"))
+}

@@ -1,0 +1,178 @@
+//! `/Users`.
+
+use poem::{Request, http::header, web::Data};
+use poem_openapi::{
+    OpenApi,
+    param::{Path, Query},
+};
+
+use super::{
+    caller::BearerCaller,
+    describe::{PatchOp, User, UserList},
+    resources::{
+        CreatedResponse, DeletedResponse, ListedResponse, Listing, ResourceResponse, Shape,
+        precondition,
+    },
+};
+use crate::{
+    http::{error::ScimFailure, payload::ScimJson},
+    provision::Provisioner,
+};
+
+/// The endpoint of users.
+pub(super) struct UsersApi;
+
+#[OpenApi]
+impl UsersApi {
+    /// Create a user.
+    ///
+    /// RFC 7644 §3.3.
+    #[oai(path = "/Users", method = "post", operation_id = "users.create")]
+    async fn create(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+        body: ScimJson<User>,
+    ) -> Result<CreatedResponse<User>, ScimFailure> {
+        let resource_type = provisioner.registry().user();
+        let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
+        let terms = shape.terms(&caller, &resource_type, request)?;
+        let created = provisioner.create(&caller.0, &resource_type, &body.0, &terms);
+        Ok(CreatedResponse::new(created.await?))
+    }
+
+    /// Query users.
+    ///
+    /// RFC 7644 §3.4.2. The order is that of creation, on every page.
+    #[oai(path = "/Users", method = "get", operation_id = "users.query")]
+    #[expect(clippy::too_many_arguments, reason = "each parameter of the query is one")]
+    async fn query(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        /// Which users, RFC 7644 §3.4.2.2.
+        filter: Query<Option<String>>,
+        /// Number of the first user of the page; the first of all is 1.
+        #[oai(name = "startIndex")]
+        start_index: Query<Option<String>>,
+        /// Most users of the page; 0 asks for the number alone.
+        count: Query<Option<String>>,
+        /// Not supported: answered with 501.
+        #[oai(name = "sortBy")]
+        sort_by: Query<Option<String>>,
+        /// Not supported: answered with 501.
+        cursor: Query<Option<String>>,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+    ) -> Result<ListedResponse<UserList>, ScimFailure> {
+        let resource_type = provisioner.registry().user();
+        let listing = Listing {
+            filter: filter.0,
+            start_index: start_index.0,
+            count: count.0,
+            sort_by: sort_by.0,
+            cursor: cursor.0,
+            shape: Shape { attributes: attributes.0, excluded: excluded.0 },
+        };
+        listing.answer(provisioner, &caller, &resource_type).await
+    }
+
+    /// Read a user.
+    ///
+    /// With `If-None-Match`, only if it has another version. RFC 7644 §3.4.1.
+    #[oai(path = "/Users/:id", method = "get", operation_id = "users.read")]
+    async fn read(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        id: Path<String>,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+    ) -> Result<ResourceResponse<User>, ScimFailure> {
+        let resource_type = provisioner.registry().user();
+        let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
+        let terms = shape.terms(&caller, &resource_type, request)?;
+        let read = provisioner.read(&caller.0, &resource_type, &id.0, &terms);
+        Ok(ResourceResponse::read(read.await?))
+    }
+
+    /// Replace a user.
+    ///
+    /// What the body leaves out is cleared, except what the server owns. With
+    /// `If-Match`, only if the version still matches. RFC 7644 §3.5.1, §3.14.
+    #[oai(path = "/Users/:id", method = "put", operation_id = "users.replace")]
+    async fn replace(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        id: Path<String>,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+        body: ScimJson<User>,
+    ) -> Result<ResourceResponse<User>, ScimFailure> {
+        let resource_type = provisioner.registry().user();
+        let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
+        let terms = shape.terms(&caller, &resource_type, request)?;
+        let replaced = provisioner.replace(&caller.0, &resource_type, &id.0, &body.0, &terms);
+        Ok(ResourceResponse::changed(replaced.await?))
+    }
+
+    /// Patch a user.
+    ///
+    /// All operations are applied, in order, or none. With `If-Match`, only if
+    /// the version still matches. RFC 7644 §3.5.2, §3.14.
+    #[oai(path = "/Users/:id", method = "patch", operation_id = "users.patch")]
+    async fn patch(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        id: Path<String>,
+        /// Attributes to answer, separated by commas.
+        attributes: Query<Option<String>>,
+        /// Attributes not to answer, separated by commas.
+        #[oai(name = "excludedAttributes")]
+        excluded: Query<Option<String>>,
+        body: ScimJson<PatchOp>,
+    ) -> Result<ResourceResponse<User>, ScimFailure> {
+        let resource_type = provisioner.registry().user();
+        let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
+        let terms = shape.terms(&caller, &resource_type, request)?;
+        let patched = provisioner.patch(&caller.0, &resource_type, &id.0, &body.0, &terms);
+        Ok(ResourceResponse::changed(patched.await?))
+    }
+
+    /// Delete a user.
+    ///
+    /// With `If-Match`, only if the version still matches. RFC 7644 §3.6.
+    #[oai(path = "/Users/:id", method = "delete", operation_id = "users.delete")]
+    async fn delete(
+        &self,
+        Data(provisioner): Data<&Provisioner>,
+        caller: BearerCaller,
+        request: &Request,
+        id: Path<String>,
+    ) -> Result<DeletedResponse, ScimFailure> {
+        let resource_type = provisioner.registry().user();
+        let expected = precondition(request, &header::IF_MATCH)?;
+        provisioner.delete(&caller.0, &resource_type, &id.0, expected).await?;
+        Ok(DeletedResponse::Gone)
+    }
+}

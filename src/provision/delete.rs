@@ -1,0 +1,113 @@
+//! Deleting a resource (RFC 7644 §3.6).
+
+use std::sync::Arc;
+
+use super::{ProvisionError, Provisioner, authorise, expect_version, not_found, record::subject};
+use crate::{
+    event,
+    scim::{
+        resource::{Document, Precondition, ResourceId, Version},
+        schema::ResourceType,
+    },
+    store::{Change, RowChange, StoreError, StoredResource, TenantTx},
+    tenant::{Caller, Scope},
+};
+
+impl Provisioner {
+    /// Deletes a resource. It leaves every group it is in, and those groups get a
+    /// new version, in the same transaction.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound`; `PreconditionFailed` if the version is not the expected one.
+    pub async fn delete(
+        &self,
+        caller: &Caller,
+        resource_type: &Arc<ResourceType>,
+        id: &str,
+        if_match: Option<Precondition>,
+    ) -> Result<(), ProvisionError> {
+        authorise(caller, Scope::Write)?;
+        let known = ResourceId::parse(id).ok_or_else(|| not_found(resource_type, id))?;
+        let (this, resource_type) = (self.clone(), Arc::clone(resource_type));
+        let (acting, if_match) = (Arc::new(caller.clone()), Arc::new(if_match));
+        self.store
+            .tenant(caller.tenant)
+            .write(move |tx| {
+                let (this, resource_type) = (this.clone(), Arc::clone(&resource_type));
+                let (caller, if_match) = (Arc::clone(&acting), Arc::clone(&if_match));
+                Box::pin(async move {
+                    this.delete_in(tx, &caller, &resource_type, known, if_match.as_ref().as_ref())
+                        .await
+                })
+            })
+            .await
+    }
+
+    async fn delete_in(
+        &self,
+        tx: &TenantTx,
+        caller: &Caller,
+        resource_type: &ResourceType,
+        id: ResourceId,
+        if_match: Option<&Precondition>,
+    ) -> Result<(), ProvisionError> {
+        // Groups are locked before their members, as a change of members does.
+        let groups = tx.groups_for_update(id).await?;
+        let stored = tx.resource_for_update(resource_type.code, id).await?;
+        let stored = stored.ok_or_else(|| not_found(resource_type, &id.to_string()))?;
+        expect_version(if_match, stored.version)?;
+        let (txn, at_us) = (self.txn(), self.now_us());
+        for group in &groups {
+            tx.apply(&self.loss(caller, group, id, &txn, at_us)?).await?;
+        }
+        let before = subject(resource_type, id, &read(&stored)?);
+        let change = Change {
+            resource_type: resource_type.code,
+            id,
+            version: stored.version,
+            at_us,
+            row: RowChange::Delete,
+            add_members: Vec::new(),
+            remove_members: Vec::new(),
+            events: self.events(id, &event::Change::Deleted, Some(&before), None, at_us),
+            txn,
+            audit: self.audit(caller, "delete", Vec::new()),
+        };
+        Ok(tx.apply(&change).await?)
+    }
+
+    /// What the deletion of `member` does to a group.
+    fn loss(
+        &self,
+        caller: &Caller,
+        group: &StoredResource,
+        member: ResourceId,
+        txn: &str,
+        at_us: i64,
+    ) -> Result<Change, StoreError> {
+        let version = Version(group.version.0 + 1);
+        let attributes = vec!["members".to_owned()];
+        let happened =
+            event::Change::Patched { attributes: attributes.clone(), version: version.etag() };
+        let code = ResourceType::GROUP;
+        let kind = self.registry.by_code(code).ok_or_else(|| StoreError::Damaged("type".into()))?;
+        let named = subject(kind, group.id, &read(group)?);
+        Ok(Change {
+            resource_type: code,
+            id: group.id,
+            version,
+            at_us,
+            row: RowChange::Touch,
+            add_members: Vec::new(),
+            remove_members: vec![member],
+            txn: txn.to_owned(),
+            events: self.events(group.id, &happened, Some(&named), Some(&named), at_us),
+            audit: self.audit(caller, "lose member", attributes),
+        })
+    }
+}
+
+fn read(stored: &StoredResource) -> Result<Document, StoreError> {
+    Document::from_json(&stored.document).map_err(|error| StoreError::Damaged(error.to_string()))
+}

@@ -1,0 +1,169 @@
+//! The use cases, one file a verb.
+//!
+//! Each takes a [`Caller`] and what the caller asked, and gives back what to
+//! answer. A change, its events and its audit entry commit in one transaction,
+//! or none does.
+
+mod change;
+mod create;
+mod delete;
+mod members;
+pub mod operator;
+mod patch;
+mod query;
+mod read;
+mod record;
+mod replace;
+mod represent;
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    clock::Clock,
+    scim::{
+        ScimError,
+        resource::{Precondition, Projection, Version},
+        schema::{Registry, ResourceType},
+    },
+    store::{Store, StoreError, UniqueKey},
+    tenant::{Caller, Scope},
+};
+
+pub use query::Query;
+
+/// Why a use case did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    /// What was asked cannot be done.
+    #[error(transparent)]
+    Scim(#[from] ScimError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for ProvisionError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A single resource to be answered.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// Its version.
+    pub version: Version,
+    /// Its absolute URI.
+    pub location: String,
+    /// Its representation; none if the answer has no body.
+    pub body: Option<String>,
+    /// Names of attributes that were overlooked.
+    pub ignored: Vec<String>,
+}
+
+/// How far queries may go.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Most resources of one answer.
+    pub max_results: u64,
+    /// Resources of an answer if the request does not say.
+    pub default_results: u64,
+    /// Rows that may be looked at for one query.
+    pub scan_rows: u64,
+    /// Time that looking at them may take.
+    pub scan_time: Duration,
+}
+
+/// What a request says about the resource it wants back and the one it expects.
+#[derive(Debug, Clone)]
+pub struct Terms {
+    /// Which attributes to answer.
+    pub projection: Projection,
+    /// Whether `attributes` or `excludedAttributes` was given.
+    pub projected: bool,
+    /// `If-Match`.
+    pub if_match: Option<Precondition>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<Precondition>,
+}
+
+/// The use cases on resources. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Provisioner {
+    store: Store,
+    registry: Arc<Registry>,
+    clock: Clock,
+    public_url: Arc<str>,
+    limits: Limits,
+}
+
+impl Provisioner {
+    /// The use cases over `store`; answers carry URIs below `public_url`.
+    pub fn new(
+        store: Store,
+        registry: Arc<Registry>,
+        clock: Clock,
+        public_url: &str,
+        limits: Limits,
+    ) -> Self {
+        Self { store, registry, clock, public_url: public_url.into(), limits }
+    }
+
+    /// The schemas and resource types that are served.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The SCIM base of a tenant, without a slash at its end.
+    pub fn base(&self, tenant_name: &str) -> String {
+        format!("{}/t/{tenant_name}/scim/v2", self.public_url)
+    }
+
+    /// Microseconds since 1970, in whole milliseconds: as answers show them, so
+    /// that a filter on what was shown finds it.
+    fn now_us(&self) -> i64 {
+        let now = self.clock.now_us();
+        now - now.rem_euclid(1000)
+    }
+
+    fn txn(&self) -> String {
+        format!("tx_{}", self.clock.new_id())
+    }
+}
+
+/// Refuses a caller whose credential does not carry `scope`.
+fn authorise(caller: &Caller, scope: Scope) -> Result<(), ScimError> {
+    match caller.may(scope) {
+        true => Ok(()),
+        false => Err(ScimError::Forbidden(format!("this token lacks the scope {scope}"))),
+    }
+}
+
+/// Refuses if the client expected another version (RFC 7644 §3.14).
+fn expect_version(if_match: Option<&Precondition>, version: Version) -> Result<(), ScimError> {
+    match if_match {
+        Some(expected) if !expected.matches(version) => {
+            Err(ScimError::PreconditionFailed { current: version.etag() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What `error` means for a change of a resource of that type.
+fn change_error(resource_type: &ResourceType, error: StoreError) -> ProvisionError {
+    match error {
+        StoreError::Duplicate(UniqueKey::Resource) => {
+            let path = if resource_type.is_user() { "userName" } else { "displayName" };
+            ScimError::Uniqueness { path }.into()
+        }
+        other => other.into(),
+    }
+}
+
+/// The answer to an id that the tenant does not have.
+///
+/// The id is shortened, since it is the client's text.
+fn not_found(resource_type: &ResourceType, id: &str) -> ScimError {
+    let id = id.chars().filter(|char| !char.is_control()).take(64).collect();
+    ScimError::NotFound { resource_type: resource_type.name.clone(), id }
+}

@@ -1,0 +1,112 @@
+//! What an operator does: tenants, connections, tokens, streams.
+//!
+//! The command line and the admin API are two faces of these use cases.
+
+mod records;
+mod streams;
+mod tenants;
+mod tokens;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    delivery::keys::{KeyError, SecretKey},
+    store::{Store, StoreError, TenantRow, TenantState, TenantStore},
+    tenant::TokenHash,
+};
+
+pub use records::{
+    ConnectionRecord, EventRecord, IssuedToken, NewStream, NewTenant, NewToken, StreamRecord,
+    TenantRecord, TokenRecord,
+};
+
+/// Why an operator's command was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// There is no such thing.
+    #[error("{0} was not found")]
+    NotFound(String),
+    /// There is one of that name.
+    #[error("{0} exists already")]
+    Exists(String),
+    /// The command makes no sense as it stands.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store failed.
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    /// A key could not be made or sealed.
+    #[error("a key could not be made")]
+    Key(#[from] KeyError),
+}
+
+impl OperatorError {
+    /// The HTTP status, as a number.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Invalid(_) => 400,
+            Self::NotFound(_) => 404,
+            Self::Exists(_) => 409,
+            Self::Store(StoreError::Unavailable(_)) => 503,
+            Self::Store(_) | Self::Key(_) => 500,
+        }
+    }
+}
+
+/// An operator, as the credential says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorCaller {
+    /// The credential's id.
+    pub credential: Uuid,
+}
+
+/// The operator's use cases. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    store: Store,
+    clock: Clock,
+    secret: Arc<SecretKey>,
+    public_url: Arc<str>,
+    /// Whether receivers on loopback may be reached over plain HTTP.
+    allow_http_receivers: bool,
+}
+
+impl Operator {
+    /// The use cases over `store`; what is secret is sealed with `secret`.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        secret: Arc<SecretKey>,
+        public_url: &str,
+        allow_http_receivers: bool,
+    ) -> Self {
+        Self { store, clock, secret, public_url: public_url.into(), allow_http_receivers }
+    }
+
+    /// Whether `token` is a valid operator's token, and which.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::Store`] if it cannot be told.
+    pub async fn authenticate_operator(
+        &self,
+        token: &str,
+    ) -> Result<Option<OperatorCaller>, OperatorError> {
+        let hash = TokenHash::of(token);
+        let found = self.store.operator_credential(&hash, self.clock.now_us());
+        Ok(found.await?.map(|credential| OperatorCaller { credential }))
+    }
+
+    async fn tenant_row(&self, name: &str) -> Result<TenantRow, OperatorError> {
+        let row = self.store.tenant_named(name).await?;
+        row.filter(|row| row.state != TenantState::Deleting)
+            .ok_or_else(|| OperatorError::NotFound(format!("tenant `{name}`")))
+    }
+
+    async fn tenant_store(&self, name: &str) -> Result<TenantStore, OperatorError> {
+        Ok(self.store.tenant(self.tenant_row(name).await?.id))
+    }
+}

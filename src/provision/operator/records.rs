@@ -1,0 +1,243 @@
+//! What operators give and get: plain records, the same for people and programs.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::{
+    event::{EventUri, SubjectFormat},
+    scim::{date_time, dialect::Dialect},
+    store::DeliveryMethod,
+    store::{ConnectionRow, CredentialRow, OutboxRow, StreamRow, TenantRow},
+    tenant::Scope,
+};
+
+/// A tenant to be made.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    /// Its name, as it stands in URLs: lower-case letters, digits and hyphens.
+    pub name: String,
+    /// `iss` of its people in event subjects, if they log in at their own
+    /// identity provider; ours otherwise.
+    pub subject_issuer: Option<String>,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, Serialize)]
+pub struct TenantRecord {
+    /// Its name.
+    pub name: String,
+    /// `active`, `suspended` or `deleting`.
+    pub state: &'static str,
+    /// When it was made, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub created_at: i64,
+    /// `iss` of its people in event subjects.
+    pub subject_issuer: Option<String>,
+}
+
+impl From<TenantRow> for TenantRecord {
+    fn from(row: TenantRow) -> Self {
+        Self {
+            name: row.name,
+            state: row.state.as_str(),
+            created_at: row.created_us,
+            subject_issuer: row.subject_issuer,
+        }
+    }
+}
+
+/// A connection of a tenant's directory.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConnectionRecord {
+    /// Its name.
+    pub name: String,
+    /// How its directory deviates from the RFCs.
+    #[serde(serialize_with = "dialect")]
+    pub dialect: Dialect,
+    /// When it was made, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub created_at: i64,
+}
+
+impl From<ConnectionRow> for ConnectionRecord {
+    fn from(row: ConnectionRow) -> Self {
+        Self { name: row.name, dialect: row.dialect, created_at: row.created_us }
+    }
+}
+
+/// A token to be issued.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// Name of the connection it is for.
+    pub connection: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// How long it is valid.
+    pub expires_in: Duration,
+    /// What people call it.
+    pub label: String,
+}
+
+/// A token as it is listed: never the token itself.
+#[derive(Debug, Clone, Serialize)]
+pub struct TokenRecord {
+    /// Its id.
+    pub id: Uuid,
+    /// What people call it.
+    pub label: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// Name of the connection it is for.
+    pub connection: Option<String>,
+    /// When it ends, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub expires_at: i64,
+    /// When it was last used, to the minute.
+    #[serde(serialize_with = "optional_date_time")]
+    pub last_used_at: Option<i64>,
+    /// When it was revoked.
+    #[serde(serialize_with = "optional_date_time")]
+    pub revoked_at: Option<i64>,
+}
+
+impl From<CredentialRow> for TokenRecord {
+    fn from(row: CredentialRow) -> Self {
+        Self {
+            id: row.id,
+            label: row.label,
+            scopes: row.scopes,
+            connection: row.connection,
+            expires_at: row.expires_us,
+            last_used_at: row.last_used_us,
+            revoked_at: row.revoked_us,
+        }
+    }
+}
+
+/// A token that was just issued; it can be read here and nowhere else.
+#[derive(Debug, Clone)]
+pub struct IssuedToken {
+    /// The token.
+    pub token: SecretString,
+    /// What is kept of it.
+    pub record: TokenRecord,
+}
+
+/// A stream to be made.
+#[derive(Debug, Clone)]
+pub struct NewStream {
+    /// What people call it.
+    pub description: String,
+    /// Where events are pushed; none if they are polled.
+    pub push_url: Option<String>,
+    /// The `Authorization` header that the receiver wants.
+    pub authorization: Option<SecretString>,
+    /// Types of events.
+    pub events: Vec<EventUri>,
+    /// How people are named.
+    pub subject_format: SubjectFormat,
+    /// `aud` of the events; made from the stream's id if there is none.
+    pub audience: Option<String>,
+}
+
+/// A stream.
+#[derive(Debug, Clone, Serialize)]
+pub struct StreamRecord {
+    /// Its id.
+    pub id: Uuid,
+    /// What people call it.
+    pub description: String,
+    /// `push` or `poll`.
+    pub method: &'static str,
+    /// Where events are pushed to, or polled at.
+    pub endpoint_url: String,
+    /// `aud` of the events.
+    pub audience: String,
+    /// Types of events.
+    pub events: Vec<EventUri>,
+    /// `enabled`, `paused` or `disabled`.
+    pub status: &'static str,
+    /// Why it is paused.
+    pub reason: Option<String>,
+    /// Events that wait.
+    pub pending: i64,
+    /// When it was made, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub created_at: i64,
+}
+
+impl StreamRecord {
+    pub(super) fn new(row: StreamRow, poll_url: String) -> Self {
+        let stream = row.stream;
+        let (method, endpoint_url) = match stream.method {
+            DeliveryMethod::Push { endpoint_url, .. } => ("push", endpoint_url),
+            DeliveryMethod::Poll => ("poll", poll_url),
+        };
+        Self {
+            id: stream.id.0,
+            description: row.description,
+            method,
+            endpoint_url,
+            audience: stream.audience,
+            events: stream.events,
+            status: stream.status.as_str(),
+            reason: row.reason,
+            pending: row.pending,
+            created_at: row.created_us,
+        }
+    }
+}
+
+/// An event as it is listed: whom it is about by id, not by name.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventRecord {
+    /// Its place in the order of events.
+    pub seq: i64,
+    /// Name of the tenant.
+    pub tenant: String,
+    /// The transaction it belongs to.
+    pub txn: String,
+    /// Its type.
+    pub event: EventUri,
+    /// The resource, as its path below the SCIM base.
+    pub resource: String,
+    /// When it happened, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub occurred_at: i64,
+}
+
+impl EventRecord {
+    /// The record of a row, unless the row is damaged.
+    pub(super) fn read(row: OutboxRow) -> Option<Self> {
+        let subject: crate::event::Subject = serde_json::from_str(&row.subject).ok()?;
+        Some(Self {
+            seq: row.seq,
+            tenant: row.tenant_name,
+            txn: row.txn,
+            event: EventUri::parse(&row.uri)?,
+            resource: format!("{}/{}", subject.endpoint, subject.id),
+            occurred_at: row.occurred_us,
+        })
+    }
+}
+
+fn date_time<S: Serializer>(microseconds: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&date_time::format(*microseconds))
+}
+
+fn optional_date_time<S: Serializer>(
+    microseconds: &Option<i64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match microseconds {
+        Some(microseconds) => date_time(microseconds, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn dialect<S: Serializer>(dialect: &Dialect, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(dialect.as_str())
+}

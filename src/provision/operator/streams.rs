@@ -1,0 +1,166 @@
+//! Streams: where a tenant's events go.
+
+use uuid::Uuid;
+
+use super::{EventRecord, NewStream, Operator, OperatorError, StreamRecord};
+use crate::{
+    delivery::OutgoingClient,
+    event::EventUri,
+    store::{NewStreamRow, StreamStatus},
+    tenant::{StreamId, TenantId},
+};
+
+impl Operator {
+    /// Makes a stream. Events that happen from now on go to it.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant;
+    /// [`OperatorError::Invalid`] if it carries nothing or its URL may not be used.
+    pub async fn create_stream(
+        &self,
+        tenant: &str,
+        new: NewStream,
+    ) -> Result<StreamRecord, OperatorError> {
+        let row = self.tenant_row(tenant).await?;
+        self.check_stream(&new)?;
+        let id = StreamId(self.clock.new_id());
+        let authorization = match &new.authorization {
+            Some(authorization) => {
+                Some(self.secret.seal_authorization(row.id, id, authorization)?)
+            }
+            None => None,
+        };
+        let audience = new
+            .audience
+            .unwrap_or_else(|| format!("{}/t/{tenant}/ssf/receivers/{id}", self.public_url));
+        let stream = NewStreamRow {
+            id,
+            description: new.description,
+            audience,
+            endpoint_url: new.push_url,
+            authorization,
+            subject_format: new.subject_format,
+            events: new.events,
+            created_us: self.clock.now_us(),
+        };
+        self.store.tenant(row.id).insert_stream(&stream).await?;
+        self.stream_record(tenant, id).await
+    }
+
+    /// The streams of a tenant, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant.
+    pub async fn streams(&self, tenant: &str) -> Result<Vec<StreamRecord>, OperatorError> {
+        let rows = self.tenant_store(tenant).await?.streams().await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let poll_url = self.poll_url(tenant, row.stream.id);
+                StreamRecord::new(row, poll_url)
+            })
+            .collect())
+    }
+
+    /// Holds a stream's events until it is resumed.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if the tenant has no such stream.
+    pub async fn pause_stream(
+        &self,
+        tenant: &str,
+        id: Uuid,
+    ) -> Result<StreamRecord, OperatorError> {
+        self.set_status(tenant, id, StreamStatus::Paused, Some("paused by the operator")).await
+    }
+
+    /// Lets a stream's events go again.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if the tenant has no such stream.
+    pub async fn resume_stream(
+        &self,
+        tenant: &str,
+        id: Uuid,
+    ) -> Result<StreamRecord, OperatorError> {
+        self.set_status(tenant, id, StreamStatus::Enabled, None).await
+    }
+
+    /// Deletes a stream with the events it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if the tenant has no such stream.
+    pub async fn delete_stream(&self, tenant: &str, id: Uuid) -> Result<(), OperatorError> {
+        match self.tenant_store(tenant).await?.delete_stream(StreamId(id)).await? {
+            true => Ok(()),
+            false => Err(OperatorError::NotFound(format!("stream `{id}`"))),
+        }
+    }
+
+    /// Events after `after_seq`, oldest first: of one tenant, or of all.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant.
+    pub async fn events(
+        &self,
+        tenant: Option<&str>,
+        after_seq: i64,
+        limit: u32,
+    ) -> Result<Vec<EventRecord>, OperatorError> {
+        let store = match tenant {
+            Some(tenant) => self.tenant_store(tenant).await?,
+            None => self.store.tenant(TenantId::new(0)),
+        };
+        let rows = store.events(after_seq, limit).await?;
+        Ok(rows.into_iter().filter_map(EventRecord::read).collect())
+    }
+
+    fn check_stream(&self, new: &NewStream) -> Result<(), OperatorError> {
+        let about_resources =
+            |uri: &&EventUri| !matches!(uri, EventUri::Verification | EventUri::StreamUpdated);
+        if new.events.iter().filter(about_resources).count() == 0 {
+            return Err(OperatorError::Invalid(
+                "a stream needs at least one type of event about people or groups".to_owned(),
+            ));
+        }
+        let Some(url) = &new.push_url else { return Ok(()) };
+        let client = OutgoingClient::new(self.allow_http_receivers);
+        client
+            .and_then(|client| client.check(url))
+            .map_err(|error| OperatorError::Invalid(error.to_string()))
+    }
+
+    async fn set_status(
+        &self,
+        tenant: &str,
+        id: Uuid,
+        status: StreamStatus,
+        reason: Option<&str>,
+    ) -> Result<StreamRecord, OperatorError> {
+        let store = self.tenant_store(tenant).await?;
+        match store.set_stream_status(StreamId(id), status, reason).await? {
+            true => self.stream_record(tenant, StreamId(id)).await,
+            false => Err(OperatorError::NotFound(format!("stream `{id}`"))),
+        }
+    }
+
+    async fn stream_record(
+        &self,
+        tenant: &str,
+        id: StreamId,
+    ) -> Result<StreamRecord, OperatorError> {
+        let streams = self.streams(tenant).await?;
+        let stream = streams.into_iter().find(|stream| stream.id == id.0);
+        stream.ok_or_else(|| OperatorError::NotFound(format!("stream `{id}`")))
+    }
+
+    fn poll_url(&self, tenant: &str, id: StreamId) -> String {
+        format!("{}/t/{tenant}/ssf/poll/{id}", self.public_url)
+    }
+}

@@ -1,0 +1,133 @@
+//! Tenants and their connections.
+
+use super::{ConnectionRecord, NewTenant, Operator, OperatorError, TenantRecord};
+use crate::{
+    delivery::keys,
+    scim::dialect::Dialect,
+    store::{ConnectionRow, StoreError, TenantState, UniqueKey},
+    tenant::is_name,
+};
+
+impl Operator {
+    /// Makes a tenant with a signing key of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::Invalid`] if the name cannot stand in a URL;
+    /// [`OperatorError::Exists`] if it is taken.
+    pub async fn create_tenant(&self, new: NewTenant) -> Result<TenantRecord, OperatorError> {
+        check_name("tenant", &new.name)?;
+        let now_us = self.clock.now_us();
+        // Made first, so that no tenant is left without a key.
+        let kid = keys::kid(&new.name, now_us, 'a');
+        let made = tokio::task::spawn_blocking(move || keys::generate(kid)).await;
+        let key = made.map_err(|_| keys::KeyError::Generate)??;
+        let issuer = new.subject_issuer.as_deref();
+        let row = self.store.insert_tenant(&new.name, issuer, now_us).await;
+        let row = row.map_err(|error| taken(error, UniqueKey::TenantName, "tenant", &new.name))?;
+        let sealed = self.secret.seal_signing_key(row.id, &key)?;
+        self.store.insert_signing_key(row.id, &sealed, &key.public_jwk(), now_us).await?;
+        Ok(row.into())
+    }
+
+    /// Every tenant, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::Store`] if the database fails.
+    pub async fn tenants(&self) -> Result<Vec<TenantRecord>, OperatorError> {
+        Ok(self.store.tenants().await?.into_iter().map(Into::into).collect())
+    }
+
+    /// Refuses a tenant's credentials until it is resumed.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant.
+    pub async fn suspend_tenant(&self, name: &str) -> Result<TenantRecord, OperatorError> {
+        self.set_state(name, TenantState::Suspended).await
+    }
+
+    /// Serves a tenant again.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant.
+    pub async fn resume_tenant(&self, name: &str) -> Result<TenantRecord, OperatorError> {
+        self.set_state(name, TenantState::Active).await
+    }
+
+    /// Deletes a tenant with all it has. Its credentials are refused at once; the
+    /// rows go in parts, and a deletion that was cut off can be asked for again.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant.
+    pub async fn delete_tenant(&self, name: &str) -> Result<(), OperatorError> {
+        let row = self.store.tenant_named(name).await?;
+        let row = row.ok_or_else(|| OperatorError::NotFound(format!("tenant `{name}`")))?;
+        self.store.set_tenant_state(row.id, TenantState::Deleting).await?;
+        while 0 < self.store.delete_some_of(row.id).await? {}
+        Ok(())
+    }
+
+    /// Makes a connection: a directory that provisions a tenant.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant;
+    /// [`OperatorError::Exists`] if it has a connection of that name.
+    pub async fn create_connection(
+        &self,
+        tenant: &str,
+        name: &str,
+        dialect: Dialect,
+    ) -> Result<ConnectionRecord, OperatorError> {
+        check_name("connection", name)?;
+        let store = self.tenant_store(tenant).await?;
+        let (id, created_us) = (self.clock.new_id(), self.clock.now_us());
+        let row = ConnectionRow { id, name: name.to_owned(), dialect, created_us };
+        let inserted = store.insert_connection(&row).await;
+        inserted.map_err(|error| taken(error, UniqueKey::ConnectionName, "connection", name))?;
+        Ok(row.into())
+    }
+
+    /// The connections of a tenant, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant.
+    pub async fn connections(&self, tenant: &str) -> Result<Vec<ConnectionRecord>, OperatorError> {
+        let rows = self.tenant_store(tenant).await?.connections().await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    async fn set_state(
+        &self,
+        name: &str,
+        state: TenantState,
+    ) -> Result<TenantRecord, OperatorError> {
+        let row = self.tenant_row(name).await?;
+        self.store.set_tenant_state(row.id, state).await?;
+        Ok(self.tenant_row(name).await?.into())
+    }
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), OperatorError> {
+    match is_name(name) {
+        true => Ok(()),
+        false => Err(OperatorError::Invalid(format!(
+            "a {what}'s name is 1 to 63 lower-case letters, digits and hyphens, \
+             with a letter or digit first and last"
+        ))),
+    }
+}
+
+fn taken(error: StoreError, key: UniqueKey, what: &str, name: &str) -> OperatorError {
+    match error {
+        StoreError::Duplicate(duplicate) if duplicate == key => {
+            OperatorError::Exists(format!("{what} `{name}`"))
+        }
+        other => other.into(),
+    }
+}

@@ -1,0 +1,227 @@
+//! Queries (RFC 7644 §3.4.2).
+//!
+//! What indexes can answer, the database counts and pages. What they cannot is
+//! evaluated here on the rows that are left, under a limit on rows and time.
+
+use std::{collections::HashMap, time::Instant};
+
+use super::{ProvisionError, Provisioner, authorise, represent::Derived};
+use crate::{
+    scim::{
+        ScimError,
+        filter::{self, CheckedFilter},
+        message,
+        query::IndexPage,
+        resource::{Projection, ResourceId},
+        schema::ResourceType,
+    },
+    store::{Selection, StoredResource, View},
+    tenant::{Caller, Scope},
+};
+
+/// Rows that are evaluated at a time.
+const CHUNK: u64 = 500;
+
+/// What a query asks.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// Which resources; all if there is none.
+    pub filter: Option<CheckedFilter>,
+    /// Which of them.
+    pub page: IndexPage,
+    /// Which attributes.
+    pub projection: Projection,
+}
+
+impl Provisioner {
+    /// How far queries may go.
+    pub fn limits(&self) -> super::Limits {
+        self.limits
+    }
+
+    /// Reads and checks a filter.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidFilter`, saying where.
+    pub fn filter(
+        &self,
+        caller: &Caller,
+        resource_type: &ResourceType,
+        text: &str,
+    ) -> Result<CheckedFilter, ScimError> {
+        let leniency = caller.dialect.leniency();
+        filter::check(&filter::parse(text, leniency)?, resource_type, leniency)
+    }
+
+    /// Answers a query with a list, as JSON text.
+    ///
+    /// # Errors
+    ///
+    /// `TooMany` if it would look at more rows than the limit.
+    pub async fn query(
+        &self,
+        caller: &Caller,
+        resource_type: &ResourceType,
+        query: &Query,
+    ) -> Result<String, ProvisionError> {
+        authorise(caller, Scope::Read)?;
+        let view = self.store.tenant(caller.tenant).view().await?;
+        let selection = view.select(resource_type, query.filter.as_ref());
+        let (total, resources) = match &query.filter {
+            Some(filter) if !selection.is_exact() => {
+                self.scan(caller, &view, resource_type, &selection, filter, query.page).await?
+            }
+            _ => page(&view, &selection, query.page).await?,
+        };
+        let texts = self.texts(caller, &view, resource_type, &resources, &query.projection).await?;
+        Ok(message::list_response(total, query.page.start_index, &texts))
+    }
+
+    async fn texts(
+        &self,
+        caller: &Caller,
+        view: &View,
+        resource_type: &ResourceType,
+        resources: &[StoredResource],
+        projection: &Projection,
+    ) -> Result<Vec<String>, ProvisionError> {
+        let mut derived = HashMap::new();
+        if resource_type.is_user() && projection.wants("groups") {
+            derived = self.groups_of(caller, view, resources).await?;
+        }
+        if resource_type.is_group() && projection.wants("members") {
+            for group in resources {
+                derived.insert(group.id, self.members(caller, view, group.id).await?);
+            }
+        }
+        let none = Derived::default();
+        resources
+            .iter()
+            .map(|stored| {
+                let derived = derived.get(&stored.id).unwrap_or(&none);
+                self.text(caller, resource_type, stored, derived, projection)
+            })
+            .collect()
+    }
+
+    async fn groups_of(
+        &self,
+        caller: &Caller,
+        view: &View,
+        resources: &[StoredResource],
+    ) -> Result<HashMap<ResourceId, Derived>, ProvisionError> {
+        let ids: Vec<ResourceId> = resources.iter().map(|stored| stored.id).collect();
+        let groups = view.groups_of(&ids).await?;
+        Ok(groups.iter().map(|(id, groups)| (*id, self.groups(caller, groups))).collect())
+    }
+
+    /// Evaluates the filter on every row of the selection; gives the number of
+    /// matches and those of the page.
+    async fn scan(
+        &self,
+        caller: &Caller,
+        view: &View,
+        resource_type: &ResourceType,
+        selection: &Selection,
+        filter: &CheckedFilter,
+        page: IndexPage,
+    ) -> Result<(u64, Vec<StoredResource>), ProvisionError> {
+        let needs = needs_derived(filter);
+        let (mut total, mut seen, started) = (0_u64, 0_u64, Instant::now());
+        let (mut after, mut found) = (None, Vec::new());
+        loop {
+            let rows = view.after(selection, after, CHUNK).await?;
+            let last = u64::try_from(rows.len()).unwrap_or(CHUNK) < CHUNK;
+            after = rows.last().map(|row| row.id).or(after);
+            let derived = match (needs, resource_type.is_user()) {
+                (true, true) => self.groups_of(caller, view, &rows).await?,
+                (true, false) => self.members_of(caller, view, &rows, &mut seen).await?,
+                (false, _) => HashMap::new(),
+            };
+            for row in rows {
+                seen += 1;
+                let none = Derived::default();
+                let derived = derived.get(&row.id).unwrap_or(&none);
+                let full = self.full(caller, resource_type, &row, derived)?;
+                if filter::eval(filter, &full) {
+                    total += 1;
+                    if page.start_index <= total && total - page.start_index < page.count {
+                        found.push(row);
+                    }
+                }
+            }
+            if last {
+                return Ok((total, found));
+            }
+            if self.limits.scan_rows <= seen || self.limits.scan_time <= started.elapsed() {
+                return Err(too_many(filter, self.limits.scan_rows).into());
+            }
+        }
+    }
+
+    async fn members_of(
+        &self,
+        caller: &Caller,
+        view: &View,
+        rows: &[StoredResource],
+        seen: &mut u64,
+    ) -> Result<HashMap<ResourceId, Derived>, ProvisionError> {
+        let mut members = HashMap::new();
+        for row in rows {
+            let derived = self.members(caller, view, row.id).await?;
+            *seen += derived.elements();
+            members.insert(row.id, derived);
+            if self.limits.scan_rows <= *seen {
+                let limit = self.limits.scan_rows;
+                return Err(ScimError::TooMany(format!(
+                    "the filter would look at more than {limit} members; ask for `members.value eq`"
+                ))
+                .into());
+            }
+        }
+        Ok(members)
+    }
+}
+
+/// A page that the database can choose, and how many there are in all.
+async fn page(
+    view: &View,
+    selection: &Selection,
+    page: IndexPage,
+) -> Result<(u64, Vec<StoredResource>), ProvisionError> {
+    let offset = page.start_index.saturating_sub(1);
+    if page.count == 0 {
+        return Ok((view.count(selection).await?, Vec::new()));
+    }
+    let rows = view.page(selection, offset, page.count).await?;
+    let found = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    // A page that is not full is the last one, and tells the number itself.
+    let total = match found {
+        0 if 0 < offset => view.count(selection).await?,
+        _ if found < page.count => offset + found,
+        _ => view.count(selection).await?,
+    };
+    Ok((total, rows))
+}
+
+/// Whether the filter asks for what is not in documents: members or groups.
+fn needs_derived(filter: &CheckedFilter) -> bool {
+    let mut needs = false;
+    filter.attributes(&mut |attribute| {
+        needs |= attribute.extension.is_none()
+            && matches!(attribute.attribute.name.as_str(), "members" | "groups");
+    });
+    needs
+}
+
+fn too_many(filter: &CheckedFilter, limit: u64) -> ScimError {
+    let mut names = Vec::new();
+    filter.attributes(&mut |attribute| names.push(attribute.to_string()));
+    names.dedup();
+    ScimError::TooMany(format!(
+        "the filter on {} has no index to answer it and would look at more than {limit} resources; \
+         add a term on an indexed attribute such as `userName`, `externalId` or `emails.value`",
+        names.join(", ")
+    ))
+}

@@ -1,0 +1,15 @@
+//! Microsoft Entra ID.
+//!
+//! Entra changes users and groups by PATCH. Without its compliance flag it
+//! writes `"op": "Add"`, booleans as `"True"`, `manager` as a bare string, and
+//! removes members by a list in `value`; with the flag it puts paths such as
+//! `name.givenName` into the keys of a value. In both forms it sets
+//! `emails[type eq "work"].value` on users who have no such address and expects
+//! it to be made, because its mapping has no other way to create an element.
+//! It declares the enterprise schema without using it, and groups carry a URN
+//! of Microsoft's own. It matches groups by name, so a name must be unique.
+
+use super::{Leniency, generic};
+
+/// All that a tolerant reading allows.
+pub(super) const LENIENCY: Leniency = generic::LENIENCY;

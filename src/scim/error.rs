@@ -1,0 +1,145 @@
+//! Faults in what a client asked (RFC 7644 §3.12).
+
+/// A keyword that tells faults of one status apart (RFC 7644 §3.12, table 9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScimType {
+    /// The filter is not valid.
+    InvalidFilter,
+    /// The query would give or look at too much.
+    TooMany,
+    /// Another resource holds a value that must be unique.
+    Uniqueness,
+    /// The attribute may not change that way.
+    Mutability,
+    /// The body is not the message that was expected.
+    InvalidSyntax,
+    /// The path of a PATCH operation names nothing.
+    InvalidPath,
+    /// The path of a PATCH operation selects nothing.
+    NoTarget,
+    /// A value does not fit its attribute.
+    InvalidValue,
+}
+
+impl ScimType {
+    /// The keyword as it stands in an error body.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidFilter => "invalidFilter",
+            Self::TooMany => "tooMany",
+            Self::Uniqueness => "uniqueness",
+            Self::Mutability => "mutability",
+            Self::InvalidSyntax => "invalidSyntax",
+            Self::InvalidPath => "invalidPath",
+            Self::NoTarget => "noTarget",
+            Self::InvalidValue => "invalidValue",
+        }
+    }
+}
+
+/// A fault in what the client asked.
+///
+/// Each variant is one answer of RFC 7644 §3.12. The text says what was wrong,
+/// where, and what was expected. It carries no attribute value, because details
+/// end up in the logs of directories.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScimError {
+    /// The filter is not in the grammar, or does not fit the attribute's type.
+    #[error("{0}")]
+    InvalidFilter(String),
+    /// The query would look at more than the limit allows.
+    #[error("{0}")]
+    TooMany(String),
+    /// The body is not JSON, or not the message that was expected.
+    #[error("{0}")]
+    InvalidSyntax(String),
+    /// The path is malformed, or names no attribute of the resource's schemas.
+    #[error("{0}")]
+    InvalidPath(String),
+    /// A `replace` selected no value, or a `remove` has no path.
+    #[error("{0}")]
+    NoTarget(String),
+    /// A value does not fit its attribute.
+    #[error("{0}")]
+    InvalidValue(String),
+    /// The operation would change an attribute that may not change.
+    #[error("`{path}` is {mutability} and cannot be changed")]
+    Mutability {
+        /// The attribute.
+        path: String,
+        /// Why: `readOnly`, `immutable`, or `required`.
+        mutability: &'static str,
+    },
+    /// Another resource of the tenant holds the value.
+    #[error("the value of `{path}` is already in use")]
+    Uniqueness {
+        /// The attribute.
+        path: &'static str,
+    },
+    /// No such resource, or one of another tenant; the two look alike on purpose.
+    #[error("{resource_type} `{id}` was not found")]
+    NotFound {
+        /// The type that was asked for.
+        resource_type: String,
+        /// The id that was asked for, shortened.
+        id: String,
+    },
+    /// The resource has another version than the precondition asked for.
+    #[error("the resource has changed; its version is now {current}")]
+    PreconditionFailed {
+        /// The version that is stored, as an entity tag.
+        current: String,
+    },
+    /// The body is larger than the limit.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The caller may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// A part of the protocol that this server does not offer.
+    #[error("{0} is not supported by this server")]
+    NotImplemented(&'static str),
+}
+
+impl ScimError {
+    /// The HTTP status, as a number: this module knows no HTTP crate.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::InvalidFilter(_)
+            | Self::TooMany(_)
+            | Self::InvalidSyntax(_)
+            | Self::InvalidPath(_)
+            | Self::NoTarget(_)
+            | Self::InvalidValue(_)
+            | Self::Mutability { .. } => 400,
+            Self::Forbidden(_) => 403,
+            Self::NotFound { .. } => 404,
+            Self::Uniqueness { .. } => 409,
+            Self::PreconditionFailed { .. } => 412,
+            Self::TooLarge { .. } => 413,
+            Self::NotImplemented(_) => 501,
+        }
+    }
+
+    /// The keyword of RFC 7644 §3.12, table 9, where the table has one.
+    pub fn scim_type(&self) -> Option<ScimType> {
+        match self {
+            Self::InvalidFilter(_) => Some(ScimType::InvalidFilter),
+            Self::TooMany(_) => Some(ScimType::TooMany),
+            Self::InvalidSyntax(_) => Some(ScimType::InvalidSyntax),
+            Self::InvalidPath(_) => Some(ScimType::InvalidPath),
+            Self::NoTarget(_) => Some(ScimType::NoTarget),
+            Self::InvalidValue(_) => Some(ScimType::InvalidValue),
+            Self::Mutability { .. } => Some(ScimType::Mutability),
+            Self::Uniqueness { .. } => Some(ScimType::Uniqueness),
+            Self::Forbidden(_)
+            | Self::NotFound { .. }
+            | Self::PreconditionFailed { .. }
+            | Self::TooLarge { .. }
+            | Self::NotImplemented(_) => None,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests of filters.
+
+mod check;
+mod eval;
+mod parse;

@@ -1,0 +1,88 @@
+//! What a query asks besides its filter (RFC 7644 §3.4.2): which page.
+//!
+//! Parameters arrive as text. Here they become numbers that cannot overflow
+//! what is computed from them.
+
+#[cfg(test)]
+mod tests;
+
+use crate::scim::ScimError;
+
+/// Digits a page number may have: all numbers of that length fit an `i64`.
+const MAX_DIGITS: usize = 18;
+
+/// A page by position, RFC 7644 §3.4.2.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexPage {
+    /// Position of the first result, from 1, at most 10^18.
+    pub start_index: u64,
+    /// How many results at most; 0 asks for the total alone.
+    pub count: u64,
+}
+
+impl IndexPage {
+    /// Reads `startIndex` and `count`.
+    ///
+    /// A start below 1 means 1, a count below 0 means 0, and a count above
+    /// `max` means `max` (RFC 7644 §3.4.2.4, table 6). Without a count,
+    /// `default` is taken.
+    ///
+    /// # Errors
+    ///
+    /// [`ScimError::InvalidValue`] if `strict` and one of them is no whole
+    /// number or is too long; otherwise such a parameter counts as absent.
+    pub fn parse(
+        start_index: Option<&str>,
+        count: Option<&str>,
+        max: u64,
+        default: u64,
+        strict: bool,
+    ) -> Result<Self, ScimError> {
+        let start_index = number("startIndex", start_index, strict)?.unwrap_or(1);
+        let count = number("count", count, strict)?.unwrap_or(default);
+        Ok(Self { start_index: start_index.max(1), count: count.min(max) })
+    }
+}
+
+/// A whole number, with 0 in place of negative ones.
+fn number(name: &str, text: Option<&str>, strict: bool) -> Result<Option<u64>, ScimError> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    let is_number = !digits.is_empty()
+        && digits.len() <= MAX_DIGITS
+        && digits.bytes().all(|byte| byte.is_ascii_digit());
+    match digits.parse() {
+        Ok(_) if is_number && negative => Ok(Some(0)),
+        Ok(number) if is_number => Ok(Some(number)),
+        _ if strict => Err(ScimError::InvalidValue(format!(
+            "`{name}` must be a whole number of at most {MAX_DIGITS} digits"
+        ))),
+        _ => Ok(None),
+    }
+}
+
+/// Finds the value of a parameter, without regard to the name's case.
+///
+/// # Errors
+///
+/// [`ScimError::InvalidValue`] if it is given twice, so that no two layers can
+/// choose different ones.
+pub fn single<'a>(
+    params: &'a [(String, String)],
+    name: &str,
+) -> Result<Option<&'a str>, ScimError> {
+    let mut values =
+        params.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let first = values.next();
+    match values.next() {
+        Some(_) => {
+            Err(ScimError::InvalidValue(format!("`{name}` must be given once, but is repeated")))
+        }
+        None => Ok(first.map(String::as_str)),
+    }
+}

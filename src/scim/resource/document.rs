@@ -1,0 +1,190 @@
+//! The attributes of a resource that a client gave.
+
+use serde_json::{Map, Value};
+
+use crate::scim::{
+    path::AttributeRef,
+    schema::{AttributeType, ResourceType},
+};
+
+/// Attributes under their canonical names, in the order of the schema, those of
+/// an extension in an object under its URN.
+///
+/// It never holds `schemas`, `id`, `meta`, `members`, `groups` or `password`,
+/// nor `null`, `[]` or `{}`. Two documents are equal if they hold the same.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Document {
+    attributes: Map<String, Value>,
+}
+
+/// Stored text that is not the text of a [`Document`].
+#[derive(Debug, thiserror::Error)]
+#[error("a stored document is not a JSON object")]
+pub struct CorruptDocument(#[from] serde_json::Error);
+
+impl Document {
+    /// Reads what [`Document::to_json`] wrote.
+    ///
+    /// # Errors
+    ///
+    /// [`CorruptDocument`] if the text is not a JSON object.
+    pub fn from_json(text: &str) -> Result<Self, CorruptDocument> {
+        let mut attributes: Map<String, Value> = serde_json::from_str(text)?;
+        attributes.shift_remove("schemas");
+        Ok(Self { attributes })
+    }
+
+    /// JSON with `schemas` in front, which names the base schema and the
+    /// extensions that have a value (RFC 7643 §3).
+    pub fn to_json(&self, resource_type: &ResourceType) -> String {
+        let mut object = Map::with_capacity(self.attributes.len() + 1);
+        object.insert("schemas".to_owned(), self.schemas(resource_type).into());
+        object.extend(self.attributes.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Value::Object(object).to_string()
+    }
+
+    /// URNs of the base schema and of the extensions that have a value.
+    pub fn schemas(&self, resource_type: &ResourceType) -> Vec<String> {
+        let extensions = resource_type.extensions.iter().map(|extension| &extension.schema.id);
+        let present = extensions.filter(|urn| self.attributes.contains_key(&***urn));
+        std::iter::once(&resource_type.schema.id)
+            .chain(present)
+            .map(|urn| urn.to_string())
+            .collect()
+    }
+
+    /// The attributes.
+    pub fn attributes(&self) -> &Map<String, Value> {
+        &self.attributes
+    }
+
+    /// The value at `at`; of a multi-valued attribute without sub-attribute, the
+    /// array. Sub-attributes of elements are had by [`Document::values`].
+    pub fn get(&self, at: &AttributeRef) -> Option<&Value> {
+        let container = match &at.extension {
+            None => &self.attributes,
+            Some(urn) => self.attributes.get(&**urn)?.as_object()?,
+        };
+        let value = container.get(&at.attribute.name)?;
+        match &at.sub_attribute {
+            None => Some(value),
+            Some(sub) => value.as_object()?.get(&sub.name),
+        }
+    }
+
+    /// The values at `at`, each with the number of its element.
+    pub fn values(&self, at: &AttributeRef) -> Vec<(usize, &Value)> {
+        let whole = AttributeRef { sub_attribute: None, ..at.clone() };
+        let elements = match self.get(&whole) {
+            None => return Vec::new(),
+            Some(Value::Array(elements)) => elements.as_slice(),
+            Some(single) => std::slice::from_ref(single),
+        };
+        let leaf = |element| match &at.sub_attribute {
+            None => Some(element),
+            Some(sub) => Value::get(element, &sub.name),
+        };
+        let numbered = elements.iter().enumerate();
+        numbered.filter_map(|(number, element)| Some((number, leaf(element)?))).collect()
+    }
+
+    /// Sets or unassigns the value at `at`; a container or parent that is left
+    /// empty goes, one that is missing is made.
+    pub(in crate::scim) fn set(&mut self, at: &AttributeRef, value: Option<Value>) {
+        let value = match &at.sub_attribute {
+            None => value,
+            Some(sub) => {
+                let whole = AttributeRef { sub_attribute: None, ..at.clone() };
+                let mut parent = match self.get(&whole) {
+                    Some(Value::Object(parent)) => parent.clone(),
+                    _ => Map::new(),
+                };
+                put(&mut parent, &sub.name, value);
+                (!parent.is_empty()).then_some(Value::Object(parent))
+            }
+        };
+        let Some(urn) = &at.extension else {
+            return put(&mut self.attributes, &at.attribute.name, value);
+        };
+        let mut container = match self.attributes.get(&**urn) {
+            Some(Value::Object(container)) => container.clone(),
+            _ => Map::new(),
+        };
+        put(&mut container, &at.attribute.name, value);
+        let container = (!container.is_empty()).then_some(Value::Object(container));
+        put(&mut self.attributes, urn, container);
+    }
+
+    /// The user's name.
+    pub fn user_name(&self) -> Option<&str> {
+        self.text("userName")
+    }
+
+    /// The name to show.
+    pub fn display_name(&self) -> Option<&str> {
+        self.text("displayName")
+    }
+
+    /// The client's own key.
+    pub fn external_id(&self) -> Option<&str> {
+        self.text("externalId")
+    }
+
+    /// Whether the user may sign in; true unless stated otherwise.
+    pub fn active(&self) -> bool {
+        self.attributes.get("active").and_then(Value::as_bool).unwrap_or(true)
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name).and_then(Value::as_str)
+    }
+
+    /// The same attributes in the order of the schema.
+    pub(in crate::scim) fn ordered(&self, resource_type: &ResourceType) -> Self {
+        let mut ordered = Self::default();
+        for at in resource_type.attributes() {
+            if let Some(value) = self.get(&at) {
+                ordered.insert_last(&at, order_parts(&at, value));
+            }
+        }
+        ordered
+    }
+
+    fn insert_last(&mut self, at: &AttributeRef, value: Value) {
+        let container = match &at.extension {
+            None => Some(&mut self.attributes),
+            Some(urn) => self
+                .attributes
+                .entry(&**urn)
+                .or_insert_with(|| Value::Object(Map::new()))
+                .as_object_mut(),
+        };
+        if let Some(container) = container {
+            container.insert(at.attribute.name.clone(), value);
+        }
+    }
+}
+
+fn put(object: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    match value {
+        Some(value) => object.insert(name.to_owned(), value),
+        None => object.shift_remove(name),
+    };
+}
+
+/// The value with sub-attributes in the order of the schema.
+fn order_parts(at: &AttributeRef, value: &Value) -> Value {
+    if at.attribute.attribute_type != AttributeType::Complex {
+        return value.clone();
+    }
+    match value {
+        Value::Array(elements) => elements.iter().map(|element| order_parts(at, element)).collect(),
+        Value::Object(parts) => {
+            let subs = at.attribute.sub_attributes.iter();
+            let ordered =
+                subs.filter_map(|sub| Some((sub.name.clone(), parts.get(&sub.name)?.clone())));
+            Value::Object(ordered.collect())
+        }
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,334 @@
+//! One change of one resource, with its index rows, members, events and audit
+//! entry: written together.
+//!
+//! On PostgreSQL the pieces are one data-modifying statement, on SQLite
+//! statements of the writer's transaction. Whoever changes an existing row holds
+//! its lock, so the pieces need no test of their own.
+
+use std::sync::atomic::Ordering;
+
+use sea_orm::{DbBackend, Value};
+use uuid::Uuid;
+
+use super::{AuditEntry, ResourceKeys, StoreError, TenantTx, statement::Sql};
+use crate::{
+    event::EventUri,
+    scim::resource::{ResourceId, Version},
+};
+
+/// Rows of one statement, so that it stays below the databases' limits.
+pub(super) const ROWS: usize = 500;
+
+/// What happens to the row of the resource.
+#[derive(Debug, Clone)]
+pub enum RowChange {
+    /// A new row.
+    Insert {
+        /// Its document.
+        document: String,
+        /// Its keys.
+        keys: ResourceKeys,
+    },
+    /// Another document.
+    Update {
+        /// The new document.
+        document: String,
+        /// Its keys.
+        keys: ResourceKeys,
+    },
+    /// The same document under a new version: members changed.
+    Touch,
+    /// The row goes.
+    Delete,
+}
+
+/// A member to be added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    /// The member's id.
+    pub id: ResourceId,
+    /// The member's type.
+    pub resource_type: i16,
+    /// What the client calls it.
+    pub display: Option<String>,
+}
+
+/// An event to be sent.
+#[derive(Debug, Clone)]
+pub struct OutboxEvent {
+    /// Its id, from which each stream's `jti` is made.
+    pub id: Uuid,
+    /// Its type.
+    pub uri: EventUri,
+    /// Its payload, JSON text.
+    pub payload: String,
+    /// Whom it is about; events of one subject stay in order.
+    pub subject_key: ResourceId,
+    /// Whom it is about as the event tells it, JSON text.
+    pub subject: String,
+}
+
+/// A change of one resource.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The resource's type.
+    pub resource_type: i16,
+    /// The resource's id.
+    pub id: ResourceId,
+    /// Its version after the change.
+    pub version: Version,
+    /// Time of the change, in microseconds since 1970.
+    pub at_us: i64,
+    /// What happens to its row.
+    pub row: RowChange,
+    /// Members to add.
+    pub add_members: Vec<MemberRow>,
+    /// Members to remove.
+    pub remove_members: Vec<ResourceId>,
+    /// The transaction's name in events and audit.
+    pub txn: String,
+    /// Events, in order.
+    pub events: Vec<OutboxEvent>,
+    /// Who did it.
+    pub audit: AuditEntry,
+}
+
+/// A piece of a change: a statement and what later pieces call it.
+struct Piece {
+    name: &'static str,
+    sql: Sql,
+}
+
+impl TenantTx {
+    /// Writes a change.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Duplicate`] if a unique attribute is taken;
+    /// [`StoreError::Conflict`] if a member is being deleted.
+    pub async fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        for chunk in change.remove_members.chunks(ROWS) {
+            self.run(self.delete_members(change.id, chunk)).await?;
+        }
+        // All but the last rows of a large group go ahead of the one statement.
+        let split = change.add_members.len().saturating_sub(ROWS);
+        let (ahead, last) = change.add_members.split_at(split);
+        let new_row = matches!(change.row, RowChange::Insert { .. });
+        for chunk in ahead.chunks(ROWS) {
+            self.run(self.insert_members(change.id, chunk)).await?;
+        }
+        let mut pieces = vec![];
+        pieces.extend(self.row_pieces(change));
+        if !last.is_empty() {
+            pieces.push(Piece { name: "members", sql: self.insert_members(change.id, last) });
+        }
+        debug_assert!(new_row || !pieces.is_empty() || change.events.is_empty());
+        pieces.push(Piece { name: "audit", sql: self.insert_audit(&change.audit, change) });
+        let delivers = match self.backend {
+            DbBackend::Postgres => self.apply_at_once(change, pieces).await?,
+            _ => self.apply_in_turn(change, pieces).await?,
+        };
+        if delivers {
+            self.delivers.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    async fn apply_at_once(&self, change: &Change, pieces: Vec<Piece>) -> Result<bool, StoreError> {
+        let mut sql = Sql::new("with ");
+        for (index, piece) in pieces.into_iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            sql = sql.push(&format!("{comma}{} as (", piece.name)).append(piece.sql).push(")");
+        }
+        if !change.events.is_empty() {
+            sql = sql
+                .push(", o as (")
+                .append(self.insert_outbox(change))
+                .push(" returning seq, event_bit, subject_key), d as (")
+                .append(self.insert_deliveries(change, "o"))
+                .push(" where true returning 1)");
+        }
+        let count = if change.events.is_empty() { "select 0" } else { "select count(*) from d" };
+        let sql = sql.push(&format!(" select cast(({count}) as bigint) as deliveries"));
+        let row = self.one(sql).await?;
+        let deliveries: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(0 < deliveries)
+    }
+
+    async fn apply_in_turn(&self, change: &Change, pieces: Vec<Piece>) -> Result<bool, StoreError> {
+        for piece in pieces {
+            self.run(piece.sql).await?;
+        }
+        if change.events.is_empty() {
+            return Ok(false);
+        }
+        let rows = self.all(self.insert_outbox(change).push(" returning seq")).await?;
+        let seqs: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
+        let first = seqs?.into_iter().min().unwrap_or(i64::MAX);
+        let sql = self.insert_deliveries(change, "outbox").push(" where o.tenant_id = ?");
+        let sql = sql.bind(self.owner()).push(" and o.seq >= ?").bind(first);
+        Ok(0 < self.run(sql).await?)
+    }
+
+    fn row_pieces(&self, change: &Change) -> Vec<Piece> {
+        match &change.row {
+            RowChange::Insert { document, keys } => {
+                let mut pieces =
+                    vec![Piece { name: "row", sql: self.insert_row(change, document, keys) }];
+                pieces.extend(self.values_piece(change, keys));
+                pieces
+            }
+            RowChange::Update { document, keys } => {
+                let mut pieces =
+                    vec![Piece { name: "row", sql: self.update_row(change, document, keys) }];
+                if self.backend == DbBackend::Postgres {
+                    pieces.extend(self.values_difference(change, keys));
+                } else {
+                    pieces.push(Piece { name: "gone", sql: self.delete_values(change.id) });
+                    pieces.extend(self.values_piece(change, keys));
+                }
+                pieces
+            }
+            RowChange::Touch => vec![Piece { name: "row", sql: self.touch_row(change) }],
+            RowChange::Delete => vec![
+                Piece { name: "gone", sql: self.delete_values(change.id) },
+                Piece { name: "memberships", sql: self.delete_memberships(change.id) },
+                Piece { name: "row", sql: self.delete_row(change.id) },
+            ],
+        }
+    }
+
+    fn insert_row(&self, change: &Change, document: &str, keys: &ResourceKeys) -> Sql {
+        Sql::new(
+            "insert into resource (tenant_id, id, resource_type, version, created_us, modified_us,
+                unique_key, external_id, display_key, active, document) values ",
+        )
+        .rows([vec![
+            self.owner(),
+            change.id.get().into(),
+            change.resource_type.into(),
+            change.version.0.into(),
+            change.at_us.into(),
+            change.at_us.into(),
+            keys.unique.clone().into(),
+            keys.external_id.clone().into(),
+            keys.display.clone().into(),
+            keys.active.into(),
+            document.into(),
+        ]])
+    }
+
+    fn update_row(&self, change: &Change, document: &str, keys: &ResourceKeys) -> Sql {
+        self.touched(change)
+            .push(", unique_key = ?")
+            .bind(keys.unique.clone())
+            .push(", external_id = ?")
+            .bind(keys.external_id.clone())
+            .push(", display_key = ?")
+            .bind(keys.display.clone())
+            .push(", active = ?")
+            .bind(keys.active)
+            .push(", document = ?")
+            .bind(document)
+            .append(self.of_resource("id", change.id))
+    }
+
+    fn touch_row(&self, change: &Change) -> Sql {
+        self.touched(change).append(self.of_resource("id", change.id))
+    }
+
+    /// lastModified never goes backwards, whatever the clock does.
+    fn touched(&self, change: &Change) -> Sql {
+        Sql::new("update resource set version = ?")
+            .bind(change.version.0)
+            .push(", modified_us = case when modified_us < ? then ? else modified_us end")
+            .bind(change.at_us)
+            .bind(change.at_us)
+    }
+
+    fn delete_row(&self, id: ResourceId) -> Sql {
+        Sql::new("delete from resource").append(self.of_resource("id", id))
+    }
+
+    fn delete_values(&self, id: ResourceId) -> Sql {
+        Sql::new("delete from attribute_value").append(self.of_resource("resource_id", id))
+    }
+
+    /// The resource's own members, and its membership of groups.
+    fn delete_memberships(&self, id: ResourceId) -> Sql {
+        Sql::new("delete from membership where tenant_id = ?")
+            .bind(self.owner())
+            .push(" and (group_id = ?")
+            .bind(id.get())
+            .push(" or member_id = ?)")
+            .bind(id.get())
+    }
+
+    fn of_resource(&self, column: &str, id: ResourceId) -> Sql {
+        Sql::new(&format!(" where tenant_id = ? and {column} = ?"))
+            .bind(self.owner())
+            .bind(id.get())
+    }
+
+    fn values_piece(&self, change: &Change, keys: &ResourceKeys) -> Option<Piece> {
+        let rows = self.value_rows(change, keys);
+        let sql = Sql::new(
+            "insert into attribute_value
+                (tenant_id, resource_type, path, value_key, resource_id, element) values ",
+        );
+        (!rows.is_empty()).then(|| Piece { name: "val", sql: sql.rows(rows) })
+    }
+
+    /// All pieces of one statement see the rows as they were before it, so rows
+    /// that stay must be neither deleted nor inserted.
+    fn values_difference(&self, change: &Change, keys: &ResourceKeys) -> Vec<Piece> {
+        let gone = self.delete_values(change.id);
+        let Some(insert) = self.values_piece(change, keys) else {
+            return vec![Piece { name: "gone", sql: gone }];
+        };
+        let kept = keys.values.iter().map(|value| {
+            vec![Value::from(value.path.clone()), value.key.clone().into(), value.element.into()]
+        });
+        let gone = gone.push(" and (path, value_key, element) not in (").rows(kept).push(")");
+        let insert = Piece { name: "val", sql: insert.sql.push(" on conflict do nothing") };
+        vec![Piece { name: "gone", sql: gone }, insert]
+    }
+
+    fn value_rows(&self, change: &Change, keys: &ResourceKeys) -> Vec<Vec<Value>> {
+        let row = |value: &super::keys::ValueKey| {
+            vec![
+                self.owner(),
+                change.resource_type.into(),
+                value.path.clone().into(),
+                value.key.clone().into(),
+                change.id.get().into(),
+                value.element.into(),
+            ]
+        };
+        keys.values.iter().map(row).collect()
+    }
+
+    fn insert_members(&self, group: ResourceId, members: &[MemberRow]) -> Sql {
+        let row = |member: &MemberRow| {
+            vec![
+                self.owner(),
+                group.get().into(),
+                member.id.get().into(),
+                member.resource_type.into(),
+                member.display.clone().into(),
+            ]
+        };
+        Sql::new(
+            "insert into membership (tenant_id, group_id, member_id, member_type, display) values ",
+        )
+        .rows(members.iter().map(row))
+        .push(" on conflict do nothing")
+    }
+
+    fn delete_members(&self, group: ResourceId, members: &[ResourceId]) -> Sql {
+        Sql::new("delete from membership")
+            .append(self.of_resource("group_id", group))
+            .push(" and member_id in ")
+            .list(members.iter().map(|member| member.get()))
+    }
+}

@@ -1,0 +1,192 @@
+//! Credentials: looked up by the hash of what was presented.
+
+use uuid::Uuid;
+
+use super::{Store, StoreError, TenantStore, statement::Sql};
+use crate::{
+    scim::dialect::Dialect,
+    tenant::{Caller, Scope, TenantId, TokenHash},
+};
+
+/// A credential to be kept.
+#[derive(Debug, Clone)]
+pub struct NewCredential {
+    /// Its id.
+    pub id: Uuid,
+    /// Hash of its token.
+    pub hash: TokenHash,
+    /// The connection it is for; none for an operator's.
+    pub connection: Option<Uuid>,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// What people call it.
+    pub label: String,
+    /// When it was made, in microseconds since 1970.
+    pub created_us: i64,
+    /// When it ends, in microseconds since 1970.
+    pub expires_us: i64,
+}
+
+/// A credential as it is kept.
+#[derive(Debug, Clone)]
+pub struct CredentialRow {
+    /// Its id.
+    pub id: Uuid,
+    /// Name of the connection it is for.
+    pub connection: Option<String>,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// What people call it.
+    pub label: String,
+    /// When it was made, in microseconds since 1970.
+    pub created_us: i64,
+    /// When it ends, in microseconds since 1970.
+    pub expires_us: i64,
+    /// When it was last used, to the minute.
+    pub last_used_us: Option<i64>,
+    /// When it was revoked.
+    pub revoked_us: Option<i64>,
+}
+
+impl TenantStore {
+    /// Keeps a credential; an operator's if this is the operator's store.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn insert_credential(&self, new: &NewCredential) -> Result<(), StoreError> {
+        let tenant = self.tenant.get();
+        let sql = Sql::new(
+            "insert into credential (token_hash, id, tenant_id, connection_id, scopes, label,
+                created_us, expires_us) values ",
+        )
+        .rows([vec![
+            new.hash.as_bytes().to_vec().into(),
+            new.id.into(),
+            (tenant != 0).then_some(tenant).into(),
+            new.connection.into(),
+            Scope::list(&new.scopes).into(),
+            new.label.clone().into(),
+            new.created_us.into(),
+            new.expires_us.into(),
+        ]]);
+        self.run(sql).await.map(|_| ())
+    }
+
+    /// The tenant's credentials, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
+        let sql = Sql::new(
+            "select d.id, c.name, d.scopes, d.label, d.created_us, d.expires_us, d.last_used_us,
+                d.revoked_us
+             from credential d
+             left join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
+             where d.tenant_id = ?",
+        )
+        .bind(self.tenant.get())
+        .push(" order by d.created_us");
+        let rows = self.view().await?.all(sql).await?;
+        rows.iter()
+            .map(|row| {
+                let scopes: String = row.try_get_by_index(2)?;
+                Ok(CredentialRow {
+                    id: row.try_get_by_index(0)?,
+                    connection: row.try_get_by_index(1)?,
+                    scopes: Scope::parse_list(&scopes),
+                    label: row.try_get_by_index(3)?,
+                    created_us: row.try_get_by_index(4)?,
+                    expires_us: row.try_get_by_index(5)?,
+                    last_used_us: row.try_get_by_index(6)?,
+                    revoked_us: row.try_get_by_index(7)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Revokes a credential; whether the tenant has it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn revoke_credential(&self, id: Uuid, at_us: i64) -> Result<bool, StoreError> {
+        let sql = Sql::new("update credential set revoked_us = coalesce(revoked_us, ?)")
+            .bind(at_us)
+            .push(" where tenant_id = ?")
+            .bind(self.tenant.get())
+            .push(" and id = ?")
+            .bind(id);
+        Ok(0 < self.run(sql).await?)
+    }
+}
+
+impl Store {
+    /// Whom a tenant's token speaks for, if it is valid at `now_us`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn caller(
+        &self,
+        hash: &TokenHash,
+        now_us: i64,
+    ) -> Result<Option<Caller>, StoreError> {
+        let sql = Sql::new(
+            "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us from credential d
+             join tenant t on t.id = d.tenant_id
+             join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
+             where d.token_hash = ?",
+        )
+        .bind(hash.as_bytes().to_vec())
+        .push(" and d.expires_us > ?")
+        .bind(now_us)
+        .push(" and d.revoked_us is null and t.state = 0");
+        let Some(row) = self.operator().view().await?.one(sql).await? else { return Ok(None) };
+        let (name, dialect): (String, String) =
+            (row.try_get_by_index(1)?, row.try_get_by_index(3)?);
+        let scopes: String = row.try_get_by_index(4)?;
+        Ok(Some(Caller {
+            tenant: TenantId::new(row.try_get_by_index(0)?),
+            tenant_name: name.into(),
+            credential: row.try_get_by_index(2)?,
+            dialect: Dialect::from_name(&dialect)
+                .ok_or_else(|| StoreError::Damaged(format!("dialect {dialect}")))?,
+            scopes: Scope::parse_list(&scopes).into(),
+            expires_us: row.try_get_by_index(5)?,
+        }))
+    }
+
+    /// The id of an operator's token, if it is valid at `now_us`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn operator_credential(
+        &self,
+        hash: &TokenHash,
+        now_us: i64,
+    ) -> Result<Option<Uuid>, StoreError> {
+        let sql = Sql::new("select id from credential where token_hash = ?")
+            .bind(hash.as_bytes().to_vec())
+            .push(" and expires_us > ?")
+            .bind(now_us)
+            .push(" and revoked_us is null and tenant_id is null");
+        let row = self.operator().view().await?.one(sql).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
+    }
+
+    /// Notes that a credential was used.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn note_use(&self, credential: Uuid, at_us: i64) -> Result<(), StoreError> {
+        let sql = Sql::new("update credential set last_used_us = ?")
+            .bind(at_us)
+            .push(" where id = ?")
+            .bind(credential);
+        self.run_as_operator(sql).await.map(|_| ())
+    }
+}

@@ -1,0 +1,118 @@
+//! What can go wrong in the store.
+
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+/// A key that two rows of a tenant cannot share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UniqueKey {
+    /// `userName` of a user, or `displayName` of a group that must be unique.
+    Resource,
+    /// A tenant's name.
+    TenantName,
+    /// A connection's name.
+    ConnectionName,
+}
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The value of a key is taken.
+    #[error("a row with the same key exists")]
+    Duplicate(UniqueKey),
+    /// A member that was to be added is being deleted, or transactions crossed:
+    /// the work was undone and may be tried again.
+    #[error("the transaction was undone because another one crossed it")]
+    Conflict(#[source] DbErr),
+    /// A statement took longer than it may.
+    #[error("the statement took too long")]
+    Timeout(#[source] DbErr),
+    /// The database cannot be reached, or has no connection left.
+    #[error("the database is not available")]
+    Unavailable(#[source] DbErr),
+    /// Stored data cannot be read as what it should be.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// Anything else the database said.
+    #[error("the database refused a statement")]
+    Database(#[source] DbErr),
+}
+
+impl StoreError {
+    /// No connection became free, or the writer is gone.
+    pub(super) fn unavailable(reason: &str) -> Self {
+        Self::Unavailable(DbErr::Custom(reason.to_owned()))
+    }
+
+    /// Whether doing the same again may succeed.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+
+    /// Whether the connection that said it can be used again.
+    pub(super) fn leaves_connection_usable(&self) -> bool {
+        matches!(self, Self::Duplicate(_) | Self::Damaged(_))
+    }
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        if let Some(SqlErr::UniqueConstraintViolation(constraint)) = error.sql_err() {
+            return match unique_key(&constraint) {
+                Some(key) => Self::Duplicate(key),
+                None => Self::Database(error),
+            };
+        }
+        match sql_state(&error).as_deref() {
+            // Foreign key, serialization failure, deadlock.
+            Some("23503" | "40001" | "40P01") => Self::Conflict(error),
+            // Statement cancelled, lock not available.
+            Some("57014" | "55P03") => Self::Timeout(error),
+            // Shutting down, starting up, too many connections.
+            Some("57P01" | "57P02" | "57P03" | "53300") => Self::Unavailable(error),
+            Some(_) => Self::Database(error),
+            None if lost_connection(&error) => Self::Unavailable(error),
+            None => Self::Database(error),
+        }
+    }
+}
+
+/// Which key a violated constraint holds. PostgreSQL names the constraint,
+/// SQLite its columns.
+fn unique_key(constraint: &str) -> Option<UniqueKey> {
+    let keys = [
+        ("resource_unique_key", "resource.unique_key", UniqueKey::Resource),
+        ("tenant_name", "tenant.name", UniqueKey::TenantName),
+        ("connection_name", "connection.name", UniqueKey::ConnectionName),
+    ];
+    keys.into_iter()
+        .find(|(name, column, _)| constraint.contains(name) || constraint.contains(column))
+        .map(|(_, _, key)| key)
+}
+
+fn sql_state(error: &DbErr) -> Option<String> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            let code = error.as_database_error()?.code()?;
+            // SQLite's codes are short numbers; 787 is its foreign key.
+            Some(if code == "787" { "23503".to_owned() } else { code.into_owned() })
+        }
+        _ => None,
+    }
+}
+
+fn lost_connection(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            matches!(
+                **error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::Tls(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::PoolClosed
+                    | sqlx::Error::WorkerCrashed
+            )
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,326 @@
+//! Everything that is kept: SQLite or PostgreSQL behind one interface.
+//!
+//! [`Store`] hands out a [`TenantStore`], which hands out [`View`]s to read and
+//! runs work inside a [`TenantTx`] to write. The tenant is fixed when the value
+//! is made, and no other value can run a statement. What crosses tenants (token
+//! look-up, claims of deliveries, the operator's commands) goes through
+//! [`Store::operator`], and only through it.
+//!
+//! This is the only module that names sea-orm. Statements are written by hand,
+//! one text for both databases.
+
+mod audit;
+mod change;
+mod credential;
+mod delivery;
+mod error;
+mod filter_sql;
+mod keys;
+mod list;
+mod membership;
+mod migrate;
+mod outbox;
+mod postgres;
+mod resource;
+mod signing_key;
+mod sqlite;
+mod statement;
+mod stream;
+mod tenants;
+mod view;
+
+use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc};
+
+use sea_orm::{DatabaseTransaction, DbBackend, TransactionTrait};
+use tokio::sync::{Notify, oneshot};
+
+use self::view::Handle;
+use crate::tenant::TenantId;
+
+pub use audit::AuditEntry;
+pub use change::{Change, MemberRow, OutboxEvent, RowChange};
+pub use credential::{CredentialRow, NewCredential};
+pub use delivery::{Claim, Finish};
+pub use error::{StoreError, UniqueKey};
+pub use keys::ResourceKeys;
+pub use list::Selection;
+pub use membership::{MemberState, StoredMember};
+pub use migrate::{MigrateCommand, MigrationState, migrate};
+pub use outbox::OutboxRow;
+pub use resource::StoredResource;
+pub use signing_key::SealedKey;
+pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamRow, StreamStatus};
+pub use tenants::{ConnectionRow, TenantRow, TenantState};
+pub use view::{TenantTx, View};
+
+/// Times that work which crossed another transaction is done again.
+const ATTEMPTS: u32 = 5;
+
+/// Which database, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file; made if it is not there.
+    Sqlite(PathBuf),
+    /// A URL, which may hold a password.
+    Postgres(String),
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Sessions),
+}
+
+/// The open database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    backend: Backend,
+    appended: Arc<Notify>,
+}
+
+/// Work to be done in a transaction; may be called again if the transaction was
+/// crossed by another one.
+pub type Work<'t, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 't>>;
+
+impl Store {
+    /// Opens a database whose schema is up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] or [`StoreError::Database`] with what the
+    /// database said.
+    pub async fn open(location: &Location, connections: u32) -> Result<Self, StoreError> {
+        let backend = match location {
+            Location::Sqlite(path) => Backend::Sqlite(sqlite::Sqlite::open(path).await?),
+            Location::Postgres(url) => {
+                Backend::Postgres(postgres::Sessions::open(url, connections).await?)
+            }
+        };
+        Ok(Self { backend, appended: Arc::default() })
+    }
+
+    /// The store as `tenant` sees it.
+    pub fn tenant(&self, tenant: TenantId) -> TenantStore {
+        TenantStore { store: self.clone(), tenant }
+    }
+
+    /// The store across tenants: for token look-up, claims of deliveries and the
+    /// operator's commands, and nothing else.
+    pub(super) fn operator(&self) -> TenantStore {
+        self.tenant(TenantId::new(0))
+    }
+
+    /// Told after each commit that put an event on its way to a stream.
+    pub fn appended(&self) -> Arc<Notify> {
+        Arc::clone(&self.appended)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let view = self.operator().view().await?;
+        view.one(statement::Sql::new("select 1 as one")).await.map(|_| ())
+    }
+}
+
+/// The store of one tenant.
+#[derive(Debug, Clone)]
+pub struct TenantStore {
+    store: Store,
+    tenant: TenantId,
+}
+
+impl TenantStore {
+    /// A view to read from.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if no connection is free.
+    pub async fn view(&self) -> Result<View, StoreError> {
+        let (backend, handle) = match &self.store.backend {
+            Backend::Sqlite(sqlite) => (DbBackend::Sqlite, Handle::Readers(sqlite.readers.clone())),
+            Backend::Postgres(sessions) => {
+                (DbBackend::Postgres, Handle::Session(sessions.checkout(self.tenant.get()).await?))
+            }
+        };
+        Ok(View::new(self.tenant, backend, handle))
+    }
+
+    /// Does `work` in one transaction: all of it is kept, or nothing.
+    ///
+    /// The answer comes after the commit. Work that crossed another transaction
+    /// is undone and done again, a bounded number of times.
+    ///
+    /// # Errors
+    ///
+    /// What `work` gives, after which nothing of it is kept, or a [`StoreError`].
+    pub async fn write<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Send + Sync + 'static,
+    {
+        match &self.store.backend {
+            Backend::Sqlite(sqlite) => self.write_queued(sqlite, work).await,
+            Backend::Postgres(sessions) => self.write_in_session(sessions, work).await,
+        }
+    }
+
+    /// Makes one change that needs to read nothing first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Duplicate`] if a unique attribute is taken.
+    pub async fn apply(&self, change: Change) -> Result<(), StoreError> {
+        match &self.store.backend {
+            Backend::Sqlite(_) => {
+                let change = Arc::new(change);
+                self.write(move |tx| {
+                    let change = Arc::clone(&change);
+                    Box::pin(async move { tx.apply(&change).await })
+                })
+                .await
+            }
+            // One statement is a transaction of its own.
+            Backend::Postgres(_) => {
+                let tx = TenantTx::new(self.view().await?);
+                tx.apply(&change).await?;
+                self.wake(&tx);
+                Ok(())
+            }
+        }
+    }
+
+    fn wake(&self, tx: &TenantTx) {
+        if tx.has_deliveries() {
+            self.store.appended.notify_waiters();
+        }
+    }
+
+    async fn write_queued<T, E, W>(&self, sqlite: &sqlite::Sqlite, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Send + Sync + 'static,
+    {
+        let (sender, receiver) = oneshot::channel::<Result<(T, bool), E>>();
+        let tenant = self.tenant;
+        let job: sqlite::Job = Box::new(move |batch| {
+            Box::pin(async move {
+                let outcome = match savepoint(batch, tenant).await {
+                    Ok(tx) => {
+                        let settled = settle(tx, &work).await;
+                        settled.outcome.map(|value| (value, settled.delivers))
+                    }
+                    Err(error) => Err(error.into()),
+                };
+                let answer: sqlite::Answer = Box::new(move |committed| {
+                    let answer = match committed {
+                        Ok(()) => outcome,
+                        Err(error) => outcome.and(Err(error.into())),
+                    };
+                    // A caller that went away needs no answer.
+                    drop(sender.send(answer));
+                });
+                answer
+            })
+        });
+        sqlite.submit(job).await?;
+        let (value, delivers) =
+            receiver.await.map_err(|_| StoreError::unavailable("the writer could not begin"))??;
+        if delivers {
+            self.store.appended.notify_waiters();
+        }
+        Ok(value)
+    }
+
+    async fn write_in_session<T, E, W>(
+        &self,
+        sessions: &postgres::Sessions,
+        work: W,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Send + Sync + 'static,
+    {
+        for _ in 1..ATTEMPTS {
+            let (outcome, crossed) = self.transact(sessions, &work).await?;
+            if !crossed {
+                return outcome;
+            }
+        }
+        self.transact(sessions, &work).await?.0
+    }
+
+    /// One attempt; also tells whether another transaction undid it.
+    async fn transact<T, E, W>(
+        &self,
+        sessions: &postgres::Sessions,
+        work: &W,
+    ) -> Result<(Result<T, E>, bool), StoreError>
+    where
+        E: From<StoreError>,
+        W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Sync,
+    {
+        let session = sessions.checkout(self.tenant.get()).await?;
+        let begun = session.connection().begin().await.map_err(StoreError::from);
+        let transaction = begun.inspect_err(|_| session.spoil())?;
+        let view = View::new(self.tenant, DbBackend::Postgres, Handle::Transaction(transaction));
+        let settled = settle(TenantTx::new(view), work).await;
+        if settled.in_doubt {
+            session.spoil();
+        }
+        if settled.delivers {
+            self.store.appended.notify_waiters();
+        }
+        Ok((settled.outcome, settled.crossed))
+    }
+}
+
+/// How a transaction ended.
+struct Settled<T, E> {
+    outcome: Result<T, E>,
+    /// Committed, with events for streams.
+    delivers: bool,
+    /// Undone because another transaction crossed it.
+    crossed: bool,
+    /// The connection did not even take the end of the transaction.
+    in_doubt: bool,
+}
+
+/// Does the work, and keeps or undoes it.
+async fn settle<T, E, W>(tx: TenantTx, work: &W) -> Settled<T, E>
+where
+    E: From<StoreError>,
+    W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E>,
+{
+    let outcome = work(&tx).await;
+    let (delivers, crossed) = (tx.has_deliveries(), tx.was_crossed());
+    let Handle::Transaction(transaction) = tx.view.handle else {
+        return Settled { outcome, delivers: false, crossed, in_doubt: false };
+    };
+    match outcome {
+        Ok(value) => match transaction.commit().await.map_err(StoreError::from) {
+            Ok(()) => Settled { outcome: Ok(value), delivers, crossed: false, in_doubt: false },
+            Err(error) => Settled {
+                crossed: error.is_transient(),
+                in_doubt: !error.is_transient(),
+                outcome: Err(error.into()),
+                delivers: false,
+            },
+        },
+        Err(error) => {
+            let in_doubt = transaction.rollback().await.is_err();
+            Settled { outcome: Err(error), delivers: false, crossed, in_doubt }
+        }
+    }
+}
+
+async fn savepoint(batch: &DatabaseTransaction, tenant: TenantId) -> Result<TenantTx, StoreError> {
+    let savepoint = batch.begin().await?;
+    Ok(TenantTx::new(View::new(tenant, DbBackend::Sqlite, Handle::Transaction(savepoint))))
+}

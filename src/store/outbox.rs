@@ -1,0 +1,130 @@
+//! Events: written with their change, and put on their way to each stream.
+
+use sea_orm::Value;
+use uuid::Uuid;
+
+use super::{Change, OutboxEvent, StoreError, TenantStore, TenantTx, statement::Sql};
+use crate::event::EventUri;
+
+/// The bit of an event's type in a stream's mask. Stored: never renumber.
+pub(super) fn bit(uri: EventUri) -> i64 {
+    match uri {
+        EventUri::SessionRevoked => 1,
+        EventUri::AccountDisabled => 1 << 1,
+        EventUri::AccountEnabled => 1 << 2,
+        EventUri::AccountPurged => 1 << 3,
+        EventUri::ProvCreateNotice => 1 << 4,
+        EventUri::ProvPatchNotice => 1 << 5,
+        EventUri::ProvPutNotice => 1 << 6,
+        EventUri::ProvDelete => 1 << 7,
+        EventUri::ProvActivate => 1 << 8,
+        EventUri::ProvDeactivate => 1 << 9,
+        // About a stream, not about a resource: sent to that stream alone.
+        EventUri::Verification | EventUri::StreamUpdated => 0,
+    }
+}
+
+/// An event as it is kept.
+#[derive(Debug, Clone)]
+pub struct OutboxRow {
+    /// Its place in the order of events.
+    pub seq: i64,
+    /// Name of the tenant.
+    pub tenant_name: String,
+    /// The transaction it belongs to.
+    pub txn: String,
+    /// Its type.
+    pub uri: String,
+    /// Whom it is about, JSON text.
+    pub subject: String,
+    /// When it happened, in microseconds since 1970.
+    pub occurred_us: i64,
+}
+
+impl TenantTx {
+    pub(super) fn insert_outbox(&self, change: &Change) -> Sql {
+        let row = |event: &OutboxEvent| -> Vec<Value> {
+            vec![
+                self.owner(),
+                event.id.into(),
+                change.txn.clone().into(),
+                event.subject_key.get().into(),
+                event.uri.as_str().into(),
+                bit(event.uri).into(),
+                event.payload.clone().into(),
+                event.subject.clone().into(),
+                change.at_us.into(),
+            ]
+        };
+        Sql::new(
+            "insert into outbox (tenant_id, event_id, txn, subject_key, event_uri, event_bit,
+                payload, subject, occurred_us) values ",
+        )
+        .rows(change.events.iter().map(row))
+    }
+
+    /// One row for each stream that wants the event. A disabled stream holds
+    /// nothing (SSF 1.0 §8.1.2.1).
+    pub(super) fn insert_deliveries(&self, change: &Change, events: &str) -> Sql {
+        Sql::new(
+            "insert into delivery (tenant_id, stream_id, seq, subject_key, txn, state, attempt,
+                due_us, leased_until_us)
+             select s.tenant_id, s.id, o.seq, o.subject_key, cast(? as text), 0, 0,
+                cast(? as bigint), 0",
+        )
+        .bind(change.txn.clone())
+        .bind(change.at_us)
+        .push(&format!(
+            " from {events} o join stream s on s.tenant_id = ? and s.status <> 2
+                and (s.event_mask & o.event_bit) <> 0"
+        ))
+        .bind(self.owner())
+    }
+}
+
+impl TenantStore {
+    /// Up to `limit` events after `seq`, oldest first: of the tenant, or of all
+    /// tenants for the operator.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn events(&self, seq: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        let sql = Sql::new(
+            "select o.seq, t.name, o.txn, o.event_uri, o.subject, o.occurred_us
+             from outbox o join tenant t on t.id = o.tenant_id where o.seq > ?",
+        )
+        .bind(seq);
+        let sql = match self.tenant.get() {
+            0 => sql,
+            tenant => sql.push(" and o.tenant_id = ?").bind(tenant),
+        };
+        let sql = sql.push(" order by o.seq limit ?").bind(i64::from(limit));
+        let rows = self.view().await?.all(sql).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(OutboxRow {
+                    seq: row.try_get_by_index(0)?,
+                    tenant_name: row.try_get_by_index(1)?,
+                    txn: row.try_get_by_index(2)?,
+                    uri: row.try_get_by_index(3)?,
+                    subject: row.try_get_by_index(4)?,
+                    occurred_us: row.try_get_by_index(5)?,
+                })
+            })
+            .collect()
+    }
+}
+
+impl OutboxEvent {
+    /// An event about the resource `subject_key`.
+    pub fn new(
+        id: Uuid,
+        uri: EventUri,
+        payload: &serde_json::Value,
+        subject: String,
+        subject_key: crate::scim::resource::ResourceId,
+    ) -> Self {
+        Self { id, uri, payload: payload.to_string(), subject_key, subject }
+    }
+}

@@ -1,0 +1,135 @@
+//! SQLite: one writer that commits many requests together, readers beside it.
+//!
+//! SQLite lets one connection write at a time, and each durable commit waits for
+//! the disk. So one task owns the writing connection: jobs arrive on a bounded
+//! channel, each runs under a savepoint of one `BEGIN IMMEDIATE` transaction,
+//! and each is answered after the commit. A batch is what has arrived while the
+//! last one committed, so a lone request waits for nobody.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use tokio::{sync::mpsc, task::JoinSet};
+
+use super::StoreError;
+
+/// Jobs that may wait for the writer; more wait in their own tasks.
+const QUEUE: usize = 1024;
+/// Jobs of one commit, so that the first does not wait for ever.
+const BATCH: usize = 256;
+/// Connections that read, each with a thread of its own.
+const READERS: u32 = 4;
+/// How long another process (the command line) may hold the write lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a job leaves to be done after the commit: to answer its caller.
+pub(super) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+/// A request's work inside the batch's transaction.
+pub(super) type Job =
+    Box<dyn for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Answer> + Send>;
+
+/// An open SQLite database.
+#[derive(Debug, Clone)]
+pub(super) struct Sqlite {
+    pub(super) readers: DatabaseConnection,
+    jobs: mpsc::Sender<Job>,
+    /// Ends the writer with the last handle.
+    _writer: Arc<JoinSet<()>>,
+}
+
+impl Sqlite {
+    /// Opens the file, makes it if it is not there, and starts the writer.
+    pub(super) async fn open(path: &Path) -> Result<Self, DbErr> {
+        let writer = connect(path, 1, false).await?;
+        let readers = connect(path, READERS, true).await?;
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(write(writer, queue));
+        Ok(Self { readers, jobs, _writer: Arc::new(tasks) })
+    }
+
+    /// Hands a job to the writer; waits while the queue is full.
+    pub(super) async fn submit(&self, job: Job) -> Result<(), StoreError> {
+        self.jobs.send(job).await.map_err(|_| StoreError::unavailable("the writer has stopped"))
+    }
+}
+
+/// A connection for work that owns the database alone, such as migrations.
+pub(super) async fn connect_alone(path: &Path) -> Result<DatabaseConnection, DbErr> {
+    connect(path, 1, false).await
+}
+
+async fn connect(
+    path: &Path,
+    connections: u32,
+    readonly: bool,
+) -> Result<DatabaseConnection, DbErr> {
+    let file: PathBuf = path.to_owned();
+    // The URL only chooses the driver: a file name may hold what a URL may not.
+    let mut options = ConnectOptions::new("sqlite::memory:");
+    options
+        .min_connections(connections)
+        .max_connections(connections)
+        .sqlx_logging(false)
+        .test_before_acquire(false)
+        .map_sqlx_sqlite_opts(move |options| {
+            options
+                .in_memory(false)
+                .shared_cache(false)
+                .filename(&file)
+                .create_if_missing(!readonly)
+                .read_only(readonly)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(BUSY_TIMEOUT)
+                .foreign_keys(true)
+                .statement_cache_capacity(256)
+                .pragma("temp_store", "memory")
+        });
+    Database::connect(options).await
+}
+
+async fn write(connection: DatabaseConnection, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.recv().await {
+        write_batch(&connection, first, &mut queue).await;
+    }
+}
+
+async fn write_batch(connection: &DatabaseConnection, first: Job, queue: &mut mpsc::Receiver<Job>) {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
+    let mut answers = Vec::new();
+    let outcome = match connection.begin_with_options(options).await {
+        Ok(transaction) => {
+            let mut next = Some(first);
+            while let Some(job) = next {
+                answers.push(job(&transaction).await);
+                next = if answers.len() < BATCH { queue.try_recv().ok() } else { None };
+            }
+            transaction.commit().await
+        }
+        Err(error) => {
+            // The job never ran, so its caller hears that its channel closed.
+            tracing::error!(error = &error as &dyn std::error::Error, "could not begin to write");
+            return;
+        }
+    };
+    let failure = outcome.err().map(|error| error.to_string());
+    for answer in answers {
+        answer(match &failure {
+            None => Ok(()),
+            Some(reason) => Err(StoreError::unavailable(reason)),
+        });
+    }
+}

@@ -1,0 +1,302 @@
+//! Event streams: where a tenant's events go.
+
+use std::sync::Arc;
+
+use sea_orm::QueryResult;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::{Store, StoreError, TenantStore, outbox::bit, statement::Sql};
+use crate::{
+    event::{EventUri, SubjectFormat},
+    tenant::{StreamId, TenantId},
+};
+
+/// How a stream's events reach their receiver.
+#[derive(Debug, Clone)]
+pub enum DeliveryMethod {
+    /// We send them (RFC 8935).
+    Push {
+        /// Where to.
+        endpoint_url: String,
+        /// The `Authorization` header, byte for byte.
+        authorization: Option<SecretString>,
+    },
+    /// The receiver fetches them (RFC 8936).
+    Poll,
+}
+
+/// Whether a stream transmits, SSF 1.0 §8.1.2.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamStatus {
+    /// It does.
+    Enabled,
+    /// It holds its events until it is resumed.
+    Paused,
+    /// It neither transmits nor holds.
+    Disabled,
+}
+
+impl StreamStatus {
+    /// The status's name in the Shared Signals Framework.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Paused => "paused",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    fn code(self) -> i16 {
+        match self {
+            Self::Enabled => 0,
+            Self::Paused => 1,
+            Self::Disabled => 2,
+        }
+    }
+
+    fn from_code(code: i16) -> Self {
+        match code {
+            0 => Self::Enabled,
+            1 => Self::Paused,
+            _ => Self::Disabled,
+        }
+    }
+}
+
+/// A stream, ready to be delivered to.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    /// Whose events.
+    pub tenant: TenantId,
+    /// The tenant's name, from which the issuer is made.
+    pub tenant_name: String,
+    /// Its id.
+    pub id: StreamId,
+    /// `aud` of its events.
+    pub audience: String,
+    /// How its events travel.
+    pub method: DeliveryMethod,
+    /// How it names people.
+    pub subject_format: SubjectFormat,
+    /// `iss` of people's identifiers, if it is not the tenant's own.
+    pub subject_issuer: Option<String>,
+    /// Types of events it carries.
+    pub events: Vec<EventUri>,
+    /// Whether it transmits.
+    pub status: StreamStatus,
+}
+
+/// A stream to be kept.
+#[derive(Debug, Clone)]
+pub struct NewStreamRow {
+    /// Its id.
+    pub id: StreamId,
+    /// What people call it.
+    pub description: String,
+    /// `aud` of its events.
+    pub audience: String,
+    /// Where it pushes; none if it is polled.
+    pub endpoint_url: Option<String>,
+    /// The receiver's `Authorization` header, sealed.
+    pub authorization: Option<Vec<u8>>,
+    /// How it names people.
+    pub subject_format: SubjectFormat,
+    /// Types of events it carries.
+    pub events: Vec<EventUri>,
+    /// When it was made, in microseconds since 1970.
+    pub created_us: i64,
+}
+
+/// A stream as it is listed.
+#[derive(Debug, Clone)]
+pub struct StreamRow {
+    /// What it is.
+    pub stream: Stream,
+    /// What people call it.
+    pub description: String,
+    /// Why it is paused.
+    pub reason: Option<String>,
+    /// Events that wait.
+    pub pending: i64,
+    /// When it was made, in microseconds since 1970.
+    pub created_us: i64,
+}
+
+/// Columns of a stream `s` of tenant `t`, for [`read`].
+pub(super) const COLUMNS: &str = "s.tenant_id, t.name, s.id, s.audience, s.endpoint_url,
+    s.authorization_sealed, s.subject_format, t.subject_issuer, s.event_mask, s.status";
+/// How many columns those are.
+pub(super) const WIDTH: usize = 10;
+
+/// A stream and its receiver's sealed `Authorization` header.
+pub(super) fn read(row: &QueryResult) -> Result<(Stream, Option<Vec<u8>>), StoreError> {
+    let mask: i64 = row.try_get_by_index(8)?;
+    let format: String = row.try_get_by_index(6)?;
+    let endpoint_url: Option<String> = row.try_get_by_index(4)?;
+    let stream = Stream {
+        tenant: TenantId::new(row.try_get_by_index(0)?),
+        tenant_name: row.try_get_by_index(1)?,
+        id: StreamId(row.try_get_by_index(2)?),
+        audience: row.try_get_by_index(3)?,
+        method: match endpoint_url {
+            Some(endpoint_url) => DeliveryMethod::Push { endpoint_url, authorization: None },
+            None => DeliveryMethod::Poll,
+        },
+        subject_format: SubjectFormat::parse(&format)
+            .ok_or_else(|| StoreError::Damaged(format!("subject format {format}")))?,
+        subject_issuer: row.try_get_by_index(7)?,
+        events: EventUri::ALL.into_iter().filter(|uri| bit(*uri) & mask != 0).collect(),
+        status: StreamStatus::from_code(row.try_get_by_index(9)?),
+    };
+    Ok((stream, row.try_get_by_index(5)?))
+}
+
+impl TenantStore {
+    /// Keeps a stream.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn insert_stream(&self, new: &NewStreamRow) -> Result<(), StoreError> {
+        let mask = new.events.iter().fold(0, |mask, uri| mask | bit(*uri));
+        let sql = Sql::new(
+            "insert into stream (tenant_id, id, description, audience, endpoint_url,
+                authorization_sealed, subject_format, event_mask, status, created_us) values ",
+        )
+        .rows([vec![
+            self.tenant.get().into(),
+            new.id.0.into(),
+            new.description.clone().into(),
+            new.audience.clone().into(),
+            new.endpoint_url.clone().into(),
+            new.authorization.clone().into(),
+            new.subject_format.as_str().into(),
+            mask.into(),
+            StreamStatus::Enabled.code().into(),
+            new.created_us.into(),
+        ]]);
+        self.run(sql).await.map(|_| ())
+    }
+
+    /// The tenant's streams, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn streams(&self) -> Result<Vec<StreamRow>, StoreError> {
+        let sql = Sql::new(&format!(
+            "select {COLUMNS}, s.description, s.reason, s.created_us,
+                (select count(*) from delivery d where d.tenant_id = s.tenant_id
+                    and d.stream_id = s.id and d.state = 0)
+             from stream s join tenant t on t.id = s.tenant_id where s.tenant_id = ?"
+        ))
+        .bind(self.tenant.get())
+        .push(" order by s.created_us");
+        let rows = self.view().await?.all(sql).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(StreamRow {
+                    stream: read(row)?.0,
+                    description: row.try_get_by_index(WIDTH)?,
+                    reason: row.try_get_by_index(WIDTH + 1)?,
+                    created_us: row.try_get_by_index(WIDTH + 2)?,
+                    pending: row.try_get_by_index(WIDTH + 3)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Changes whether a stream transmits; whether the tenant has it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn set_stream_status(
+        &self,
+        stream: StreamId,
+        status: StreamStatus,
+        reason: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let sql = Sql::new("update stream set status = ?, reason = ?")
+            .bind(status.code())
+            .bind(reason.map(str::to_owned))
+            .push(" where tenant_id = ? and id = ?")
+            .bind(self.tenant.get())
+            .bind(stream.0);
+        let found = 0 < self.run(sql).await?;
+        // What was held may go now.
+        self.store.appended.notify_waiters();
+        Ok(found)
+    }
+
+    /// Deletes a stream with what it held; whether the tenant had it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn delete_stream(&self, stream: StreamId) -> Result<bool, StoreError> {
+        let sql = Sql::new("delete from stream where tenant_id = ? and id = ?")
+            .bind(self.tenant.get())
+            .bind(stream.0);
+        Ok(0 < self.run(sql).await?)
+    }
+}
+
+impl Store {
+    /// The stream of that tenant and id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn stream(
+        &self,
+        tenant: TenantId,
+        stream: StreamId,
+    ) -> Result<Option<Stream>, StoreError> {
+        let sql = Sql::new(&format!(
+            "select {COLUMNS} from stream s join tenant t on t.id = s.tenant_id
+             where s.tenant_id = ? and s.id = ?"
+        ))
+        .bind(tenant.get())
+        .bind(stream.0);
+        let row = self.tenant(tenant).view().await?.one(sql).await?;
+        Ok(row.as_ref().map(read).transpose()?.map(|(stream, _)| stream))
+    }
+
+    /// The receiver's `Authorization` header of a stream, sealed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn stream_authorization(
+        &self,
+        tenant: TenantId,
+        stream: StreamId,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let sql =
+            Sql::new("select authorization_sealed from stream where tenant_id = ? and id = ?")
+                .bind(tenant.get())
+                .bind(stream.0);
+        let row = self.tenant(tenant).view().await?.one(sql).await?;
+        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.flatten())
+    }
+
+    /// Stops a stream that its receiver refuses; it keeps its events.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn pause_stream(
+        &self,
+        tenant: TenantId,
+        stream: StreamId,
+        reason: &str,
+    ) -> Result<(), StoreError> {
+        let store = self.tenant(tenant);
+        store.set_stream_status(stream, StreamStatus::Paused, Some(reason)).await.map(|_| ())
+    }
+}
+
+/// Streams of one batch of claims, each read once.
+pub(super) type Streams = std::collections::HashMap<Uuid, Arc<Stream>>;

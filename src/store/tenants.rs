@@ -1,0 +1,269 @@
+//! Tenants and their connections.
+
+use sea_orm::QueryResult;
+use uuid::Uuid;
+
+use super::{Store, StoreError, TenantStore, View, statement::Sql};
+use crate::{scim::dialect::Dialect, tenant::TenantId};
+
+/// Whether a tenant is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TenantState {
+    /// It is.
+    Active,
+    /// Its credentials are refused until it is resumed.
+    Suspended,
+    /// It is being deleted: refused for good.
+    Deleting,
+}
+
+impl TenantState {
+    /// Name for people and programs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Deleting => "deleting",
+        }
+    }
+
+    fn code(self) -> i16 {
+        match self {
+            Self::Active => 0,
+            Self::Suspended => 1,
+            Self::Deleting => 2,
+        }
+    }
+
+    fn from_code(code: i16) -> Self {
+        match code {
+            0 => Self::Active,
+            1 => Self::Suspended,
+            _ => Self::Deleting,
+        }
+    }
+}
+
+/// A tenant.
+#[derive(Debug, Clone)]
+pub struct TenantRow {
+    /// Its number.
+    pub id: TenantId,
+    /// Its name, as in URLs.
+    pub name: String,
+    /// Whether it is served.
+    pub state: TenantState,
+    /// `iss` of its people's subject identifiers, if it is not our own.
+    pub subject_issuer: Option<String>,
+    /// When it was made, in microseconds since 1970.
+    pub created_us: i64,
+}
+
+impl TenantRow {
+    fn read(row: &QueryResult) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: TenantId::new(row.try_get_by_index(0)?),
+            name: row.try_get_by_index(1)?,
+            state: TenantState::from_code(row.try_get_by_index(2)?),
+            subject_issuer: row.try_get_by_index(3)?,
+            created_us: row.try_get_by_index(4)?,
+        })
+    }
+}
+
+/// A connection of a tenant's directory.
+#[derive(Debug, Clone)]
+pub struct ConnectionRow {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// How its directory deviates from the RFCs.
+    pub dialect: Dialect,
+    /// When it was made, in microseconds since 1970.
+    pub created_us: i64,
+}
+
+const TENANT: &str = "select id, name, state, subject_issuer, created_us from tenant";
+
+/// Tables of a tenant's rows, in the order in which they can go.
+const TABLES: [&str; 9] = [
+    "delivery",
+    "stream",
+    "outbox",
+    "audit_entry",
+    "membership",
+    "attribute_value",
+    "resource",
+    "credential",
+    "connection",
+];
+
+/// Rows that a deletion takes in one statement, so that nobody waits for it.
+const DELETE_ROWS: u32 = 5_000;
+
+impl Store {
+    /// Makes a tenant.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Duplicate`] if the name is taken.
+    pub async fn insert_tenant(
+        &self,
+        name: &str,
+        subject_issuer: Option<&str>,
+        created_us: i64,
+    ) -> Result<TenantRow, StoreError> {
+        let (name, issuer) = (name.to_owned(), subject_issuer.map(str::to_owned));
+        self.operator()
+            .write(move |tx| {
+                let (name, issuer) = (name.clone(), issuer.clone());
+                Box::pin(async move {
+                    let sql = Sql::new(
+                        "insert into tenant (name, state, subject_issuer, created_us) values ",
+                    )
+                    .rows([vec![name.into(), 0_i16.into(), issuer.into(), created_us.into()]])
+                    .push(" returning id, name, state, subject_issuer, created_us");
+                    let row = tx.one(sql).await?;
+                    row.as_ref().map(TenantRow::read).unwrap_or_else(|| {
+                        Err(StoreError::Damaged("a new tenant was not given back".to_owned()))
+                    })
+                })
+            })
+            .await
+    }
+
+    /// Every tenant, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn tenants(&self) -> Result<Vec<TenantRow>, StoreError> {
+        let sql = Sql::new(TENANT).push(" order by name");
+        self.operator().view().await?.all(sql).await?.iter().map(TenantRow::read).collect()
+    }
+
+    /// The tenant of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn tenant_named(&self, name: &str) -> Result<Option<TenantRow>, StoreError> {
+        let sql = Sql::new(TENANT).push(" where name = ?").bind(name);
+        self.operator().view().await?.one(sql).await?.as_ref().map(TenantRow::read).transpose()
+    }
+
+    /// Changes whether a tenant is served.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn set_tenant_state(
+        &self,
+        tenant: TenantId,
+        state: TenantState,
+    ) -> Result<(), StoreError> {
+        self.run_as_operator(
+            Sql::new("update tenant set state = ?")
+                .bind(state.code())
+                .push(" where id = ?")
+                .bind(tenant.get()),
+        )
+        .await
+        .map(|_| ())
+    }
+
+    /// Deletes a bounded part of what a tenant has; gives how many rows went.
+    /// When nothing is left the tenant itself goes, and the answer is 0.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn delete_some_of(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        for table in TABLES {
+            let gone = self.run_as_operator(delete_rows(table, tenant)).await?;
+            if 0 < gone {
+                return Ok(gone);
+            }
+        }
+        self.run_as_operator(Sql::new("delete from tenant where id = ?").bind(tenant.get()))
+            .await?;
+        Ok(0)
+    }
+
+    pub(super) async fn run_as_operator(&self, sql: Sql) -> Result<u64, StoreError> {
+        self.operator().run(sql).await
+    }
+}
+
+/// A delete of at most [`DELETE_ROWS`] rows, chosen by key.
+fn delete_rows(table: &str, tenant: TenantId) -> Sql {
+    let key = match table {
+        "delivery" => "stream_id, seq",
+        "outbox" => "seq",
+        "membership" => "group_id, member_id",
+        "attribute_value" => "path, value_key, resource_id, element",
+        "credential" => "token_hash",
+        _ => "id",
+    };
+    Sql::new(&format!("delete from {table} where tenant_id = ?"))
+        .bind(tenant.get())
+        .push(&format!(" and ({key}) in (select {key} from {table} where tenant_id = ?"))
+        .bind(tenant.get())
+        .push(" limit ?)")
+        .bind(i64::from(DELETE_ROWS))
+}
+
+impl TenantStore {
+    /// Runs one statement in a transaction of its own.
+    pub(super) async fn run(&self, sql: Sql) -> Result<u64, StoreError> {
+        self.write(move |tx| {
+            let sql = sql.clone();
+            Box::pin(async move { View::run(tx, sql).await })
+        })
+        .await
+    }
+
+    /// Makes a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Duplicate`] if the tenant has one of that name.
+    pub async fn insert_connection(&self, row: &ConnectionRow) -> Result<(), StoreError> {
+        let sql =
+            Sql::new("insert into connection (tenant_id, id, name, dialect, created_us) values ")
+                .rows([vec![
+                    self.tenant.get().into(),
+                    row.id.into(),
+                    row.name.clone().into(),
+                    row.dialect.as_str().into(),
+                    row.created_us.into(),
+                ]]);
+        self.run(sql).await.map(|_| ())
+    }
+
+    /// The tenant's connections, by name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn connections(&self) -> Result<Vec<ConnectionRow>, StoreError> {
+        let sql =
+            Sql::new("select id, name, dialect, created_us from connection where tenant_id = ?")
+                .bind(self.tenant.get())
+                .push(" order by name");
+        let rows = self.view().await?.all(sql).await?;
+        rows.iter()
+            .map(|row| {
+                let dialect: String = row.try_get_by_index(2)?;
+                Ok(ConnectionRow {
+                    id: row.try_get_by_index(0)?,
+                    name: row.try_get_by_index(1)?,
+                    dialect: Dialect::from_name(&dialect)
+                        .ok_or_else(|| StoreError::Damaged(format!("dialect {dialect}")))?,
+                    created_us: row.try_get_by_index(3)?,
+                })
+            })
+            .collect()
+    }
+}

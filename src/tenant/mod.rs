@@ -1,0 +1,135 @@
+//! Tenants, and who is calling: ids, scopes, tokens and the [`Caller`].
+//!
+//! A token is 256 random bits behind a prefix that secret scanners can find; the
+//! service keeps its SHA-256 only. Which tenant a request acts for comes from the
+//! credential, never from what the client writes.
+
+mod token;
+
+use std::{fmt, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::scim::dialect::Dialect;
+
+pub use token::{Token, TokenHash, TokenKind};
+
+/// A tenant's number in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TenantId(i64);
+
+impl TenantId {
+    /// The tenant with that number.
+    pub fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An event stream's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StreamId(pub Uuid);
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A right that a token carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Scope {
+    /// Read resources over SCIM.
+    #[serde(rename = "scim.read")]
+    Read,
+    /// Change resources over SCIM.
+    #[serde(rename = "scim.write")]
+    Write,
+    /// Poll event streams.
+    #[serde(rename = "ssf.poll")]
+    Poll,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Poll];
+
+    /// The scope's name in tokens, settings and challenges.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "scim.read",
+            Self::Write => "scim.write",
+            Self::Poll => "ssf.poll",
+        }
+    }
+
+    /// The scope of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == name)
+    }
+
+    /// The scopes of a list separated by spaces; unknown names give no right.
+    pub fn parse_list(list: &str) -> Vec<Self> {
+        list.split(' ').filter_map(Self::parse).collect()
+    }
+
+    /// `scopes` as a list separated by spaces.
+    pub fn list(scopes: &[Self]) -> String {
+        scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whom a request acts for, as its credential says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The tenant whose data the request may touch.
+    pub tenant: TenantId,
+    /// The tenant's name, as it stands in URLs.
+    pub tenant_name: Arc<str>,
+    /// The credential's id, for the audit trail.
+    pub credential: Uuid,
+    /// How the connection's directory deviates from the RFCs.
+    pub dialect: Dialect,
+    /// What the credential may do.
+    pub scopes: Arc<[Scope]>,
+    /// When the credential ends, in microseconds since 1970.
+    pub expires_us: i64,
+}
+
+impl Caller {
+    /// Whether the credential carries `scope`.
+    pub fn may(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}
+
+/// Whether `name` can name a tenant or connection: it stands in URLs.
+///
+/// 1 to 63 lower-case letters, digits and hyphens, a letter or digit first and last.
+pub fn is_name(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    bytes.len() <= 63
+        && bytes.first().copied().is_some_and(plain)
+        && bytes.last().copied().is_some_and(plain)
+        && bytes.iter().all(|&byte| plain(byte) || byte == b'-')
+}

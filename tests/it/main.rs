@@ -1,0 +1,20 @@
+//! The service as its clients meet it: over HTTP, on both databases, each test
+//! with a tenant of its own.
+//!
+//! `support` starts the service and speaks for a tenant; every other module is one subject.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on should stop"
+)]
+
+#[macro_use]
+mod support;
+
+mod architecture;
+mod etag;
+mod openapi;
+mod traffic;
