@@ -48,7 +48,6 @@ pub fn decide(attempt: u32, outcome: &Outcome, age: Duration, jitter: f64) -> Ne
         Outcome::Answered { status, retry_after, .. } => trial.answered(*status, *retry_after),
         Outcome::Failed(OutgoingError::Refused(_)) => Next::Pause("the endpoint is not allowed"),
         Outcome::Failed(_) | Outcome::NotReady => trial.back_off(HORIZON, GIVEN_UP),
-        Outcome::Unaddressable => Next::Dead("unaddressable subject"),
     }
 }
 

@@ -29,9 +29,6 @@ pub struct IssuedSet {
 /// Why there is no Set for a claim.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
-    /// The stream's format cannot name the subject.
-    #[error("the stream's subject format cannot name the subject")]
-    Unaddressable,
     /// There is no key to sign with.
     #[error("no key to sign with")]
     Key(#[source] KeyError),
@@ -50,26 +47,24 @@ impl Issuer {
     ///
     /// # Errors
     ///
-    /// [`IssueError::Unaddressable`] if the subject has no name in the stream's
-    /// format; the others if it cannot be signed now.
+    /// [`IssueError`] if it cannot be signed now.
     pub async fn issue(&self, claim: &Claim, now_us: i64) -> Result<IssuedSet, IssueError> {
-        let claims =
-            set_claims(claim, &self.public_url, now_us).ok_or(IssueError::Unaddressable)?;
+        let claims = set_claims(claim, &self.public_url, now_us);
         let key = self.keys.active(claim.stream.tenant).await.map_err(IssueError::Key)?;
         let compact = key.sign(&claims).map_err(IssueError::Sign)?;
         Ok(IssuedSet { jti: jti(claim.event_id, claim.stream.id.0), compact })
     }
 }
 
-/// The claims of the Set, or nothing if the subject cannot be named.
+/// The claims of the Set.
 ///
 /// `iat` is the second in which the change was committed, so that a retry is the
 /// same token and not only the same `jti`; it is never in the future.
-pub(super) fn set_claims(claim: &Claim, public_url: &str, now_us: i64) -> Option<Value> {
+pub(super) fn set_claims(claim: &Claim, public_url: &str, now_us: i64) -> Value {
     let stream = &claim.stream;
     let issuer = format!("{public_url}/t/{}", stream.tenant_name);
     let subject_issuer = stream.subject_issuer.as_deref().unwrap_or(&issuer);
-    let sub_id = sub_id(claim.uri, &claim.subject, stream.subject_format, subject_issuer)?;
+    let sub_id = sub_id(claim.uri, &claim.subject, stream.subject_format, subject_issuer);
     let claims = SetClaims {
         issuer: &issuer,
         audience: &stream.audience,
@@ -80,5 +75,5 @@ pub(super) fn set_claims(claim: &Claim, public_url: &str, now_us: i64) -> Option
         uri: claim.uri,
         payload: &claim.payload,
     };
-    Some(claims.to_json())
+    claims.to_json()
 }

@@ -28,8 +28,6 @@ pub enum Outcome {
     /// The signing key or the receiver's credential could not be opened; a fault
     /// of ours.
     NotReady,
-    /// The stream's format cannot name the subject.
-    Unaddressable,
 }
 
 /// Why a receiver refuses a Set (RFC 8935 §2.4, SSF 1.0 §8.1.4.1).
@@ -108,7 +106,7 @@ impl Outcome {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Answered { status, .. } => Some(*status),
-            Self::Failed(_) | Self::NotReady | Self::Unaddressable => None,
+            Self::Failed(_) | Self::NotReady => None,
         }
     }
 
@@ -116,7 +114,7 @@ impl Outcome {
     pub fn receiver_error(&self) -> Option<ReceiverError> {
         match self {
             Self::Answered { error, .. } => *error,
-            Self::Failed(_) | Self::NotReady | Self::Unaddressable => None,
+            Self::Failed(_) | Self::NotReady => None,
         }
     }
 
@@ -130,7 +128,6 @@ impl Outcome {
             Self::Answered { status, .. } => format!("the receiver answered {status}"),
             Self::Failed(error) => error.to_string(),
             Self::NotReady => "a key or credential could not be opened".to_owned(),
-            Self::Unaddressable => "the stream's subject format cannot name the subject".to_owned(),
         }
     }
 }

@@ -275,7 +275,6 @@ impl Poller {
                 ("fetched 50 times and never acknowledged".to_owned(), "dead")
             }
             Ok(set) => return Ok(Some(set)),
-            Err(error @ IssueError::Unaddressable) => (error.to_string(), "unaddressable"),
             Err(error) => {
                 error!(error = dyn_error(&error), tenant.id = %claim.stream.tenant,
                     "could not sign an event");

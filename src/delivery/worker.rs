@@ -12,7 +12,7 @@ use tracing::{debug, error, warn};
 use super::{
     Outcome, OutgoingError, ReceiverError,
     backoff::{Next, decide},
-    issue::{IssueError, Issuer},
+    issue::Issuer,
     keys::KeyRing,
     measure::{self, dyn_error},
     outgoing::TOTAL_TIMEOUT,
@@ -208,7 +208,6 @@ impl DeliveryWorker {
         };
         let set = match self.issuer.issue(claim, self.clock.now_us()).await {
             Ok(set) => set,
-            Err(IssueError::Unaddressable) => return Outcome::Unaddressable,
             Err(error) => return not_ready(claim, &error),
         };
         let (tenant, stream) = (claim.stream.tenant, claim.stream.id);
@@ -276,7 +275,6 @@ fn report(claim: &Claim, attempt: u32, outcome: &Outcome, next: &Next) {
         // RFC 8935 §2.2 knows 202 only.
         Next::Done => measure::count("delivered_with_other_status"),
         Next::Retry(_) => measure::count("retry"),
-        Next::Dead(_) if *outcome == Outcome::Unaddressable => measure::count("unaddressable"),
         Next::Dead(_) => measure::count("dead"),
         Next::Pause(_) => measure::count("paused"),
     }

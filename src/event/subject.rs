@@ -95,32 +95,34 @@ impl SubjectFormat {
     }
 }
 
-/// The `sub_id` claim, or nothing if the format cannot name the subject.
+/// The `sub_id` claim.
 ///
 /// RFC 9967 §2.1 fixes the format of its own events, and SSF 1.0 §8.1.4 that of
-/// events about the stream; `format` decides for CAEP and RISC. No other
-/// attribute stands in for a missing one: a `userName` sent as `sub` could be
-/// somebody else's.
+/// events about the stream; `format` decides for CAEP and RISC. A person without
+/// the attribute that a format needs is named by the next best one, at last by
+/// our own id: an event that is not sent ends no session. A `userName` never
+/// stands in for `sub`, since it could be somebody else's.
 pub fn sub_id(
     uri: EventUri,
     subject: &Subject,
     format: SubjectFormat,
     subject_issuer: &str,
-) -> Option<Value> {
+) -> Value {
     if uri.is_operational() {
-        return Some(opaque(subject));
+        return opaque(subject);
     }
     if uri.is_provisioning() {
-        return Some(scim(subject));
+        return scim(subject);
     }
-    match format {
-        SubjectFormat::IssSub => subject
-            .external_id
-            .as_ref()
-            .map(|sub| json!({ "format": "iss_sub", "iss": subject_issuer, "sub": sub })),
-        SubjectFormat::Email => email(subject),
-        SubjectFormat::Opaque => Some(opaque(subject)),
-        SubjectFormat::Scim => Some(scim(subject)),
+    match (format, &subject.external_id) {
+        (SubjectFormat::IssSub, Some(sub)) => {
+            json!({ "format": "iss_sub", "iss": subject_issuer, "sub": sub })
+        }
+        (SubjectFormat::IssSub | SubjectFormat::Email, _) => {
+            email(subject).unwrap_or_else(|| opaque(subject))
+        }
+        (SubjectFormat::Opaque, _) => opaque(subject),
+        (SubjectFormat::Scim, _) => scim(subject),
     }
 }
 

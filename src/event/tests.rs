@@ -177,7 +177,7 @@ fn every_uri_is_read_back() {
 }
 
 #[track_caller]
-fn check_sub_id(uri: EventUri, subject: &Subject, format: SubjectFormat, expected: Option<Value>) {
+fn check_sub_id(uri: EventUri, subject: &Subject, format: SubjectFormat, expected: Value) {
     assert_eq!(sub_id(uri, subject, format, "https://idp.acme.test"), expected);
 }
 
@@ -191,24 +191,29 @@ fn a_subject_is_named_in_the_streams_format() {
     let email = json!({ "format": "email", "email": "Jo@acme.test" });
     let opaque = json!({ "format": "opaque", "id": "7b0d" });
 
-    check_sub_id(revoked, &user(true), IssSub, Some(iss_sub));
-    check_sub_id(revoked, &user(true), Email, Some(email));
-    check_sub_id(revoked, &user(true), Opaque, Some(opaque.clone()));
-    check_sub_id(revoked, &user(true), Scim, Some(scim.clone()));
-    check_sub_id(EventUri::ProvDelete, &user(true), Email, Some(scim));
-    check_sub_id(EventUri::Verification, &Subject::stream("7b0d".to_owned()), Email, Some(opaque));
+    check_sub_id(revoked, &user(true), IssSub, iss_sub);
+    check_sub_id(revoked, &user(true), Email, email);
+    check_sub_id(revoked, &user(true), Opaque, opaque.clone());
+    check_sub_id(revoked, &user(true), Scim, scim.clone());
+    check_sub_id(EventUri::ProvDelete, &user(true), Email, scim);
+    check_sub_id(EventUri::Verification, &Subject::stream("7b0d".to_owned()), Email, opaque);
 }
 
 #[test]
-fn a_subject_without_the_name_is_not_guessed() {
+fn a_subject_without_the_name_goes_by_the_next_best() {
     let nameless = Subject { external_id: None, email: None, ..user(true) };
     let odd = Subject { email: Some("nobody".to_owned()), ..user(true) };
+    let unknown = Subject { external_id: None, ..user(true) };
     let scim = json!({ "format": "scim", "uri": "/Users/7b0d", "id": "7b0d" });
+    let opaque = json!({ "format": "opaque", "id": "7b0d" });
+    let email = json!({ "format": "email", "email": "Jo@acme.test" });
+    let revoked = EventUri::SessionRevoked;
 
-    check_sub_id(EventUri::SessionRevoked, &nameless, SubjectFormat::IssSub, None);
-    check_sub_id(EventUri::SessionRevoked, &nameless, SubjectFormat::Email, None);
-    check_sub_id(EventUri::SessionRevoked, &odd, SubjectFormat::Email, None);
-    check_sub_id(EventUri::ProvActivate, &nameless, SubjectFormat::Email, Some(scim));
+    check_sub_id(revoked, &unknown, SubjectFormat::IssSub, email);
+    check_sub_id(revoked, &nameless, SubjectFormat::IssSub, opaque.clone());
+    check_sub_id(revoked, &nameless, SubjectFormat::Email, opaque.clone());
+    check_sub_id(revoked, &odd, SubjectFormat::Email, opaque);
+    check_sub_id(EventUri::ProvActivate, &nameless, SubjectFormat::Email, scim);
 }
 
 #[test]

@@ -12,16 +12,6 @@ use crate::scim::{
 /// Resources on a page if the request does not say.
 pub const DEFAULT_PAGE_SIZE: u64 = 100;
 
-/// Kinds of provisioning events that are emitted, RFC 9967 §2.
-pub const EVENT_URIS: [&str; 6] = [
-    "urn:ietf:params:scim:event:prov:create:notice",
-    "urn:ietf:params:scim:event:prov:patch:notice",
-    "urn:ietf:params:scim:event:prov:put:notice",
-    "urn:ietf:params:scim:event:prov:delete",
-    "urn:ietf:params:scim:event:prov:activate",
-    "urn:ietf:params:scim:event:prov:deactivate",
-];
-
 /// Limits that discovery tells clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -50,7 +40,6 @@ pub fn service_provider_config(base: &str, limits: &Limits) -> Value {
             "defaultPageSize": DEFAULT_PAGE_SIZE.min(limits.max_results),
             "maxPageSize": limits.max_results,
         },
-        "securityEvents": { "asyncRequest": "none", "eventUris": EVENT_URIS },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",

@@ -91,7 +91,6 @@ fn without_an_answer_it_is_tried_again() {
     }
     check(&Outcome::NotReady, 1, NEW, "1 s");
     check(&Outcome::Failed(OutgoingError::Refused("only https")), 1, NEW, "pause");
-    check(&Outcome::Unaddressable, 1, NEW, "dead");
 }
 
 #[test]

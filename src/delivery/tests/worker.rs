@@ -101,7 +101,7 @@ impl House {
         let change = store::Change {
             resource_type: 1,
             id: user,
-            version: Version::new(2),
+            version: Version(2),
             at_us,
             row: RowChange::Touch,
             add_members: Vec::new(),

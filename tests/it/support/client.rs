@@ -94,7 +94,7 @@ impl TestTenant {
     pub(crate) async fn events(&self) -> Vec<String> {
         let operator = self.app.operator();
         let events = operator.events(Some(&self.name), 0, ALL_EVENTS).await.unwrap();
-        events.iter().map(|event| short_name(&event.event).to_owned()).collect()
+        events.iter().map(|event| short_name(event.event.as_str()).to_owned()).collect()
     }
 }
 
