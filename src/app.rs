@@ -17,17 +17,13 @@ use crate::{
     clock::Clock,
     config::{DatabaseTarget, Settings},
     delivery::{
-        OutgoingClient, OutgoingError,
-        issue::Issuer,
-        keys::{KeyError, KeyRing, SecretKey},
-        poll::Poller,
-        push::Pusher,
+        OutgoingClient, OutgoingError, issue::Issuer, keys::KeyRing, poll::Poller, push::Pusher,
         worker::DeliveryWorker,
     },
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{Limits, Provisioner, operator::Operator},
     scim::schema::Registry,
-    store::{self, Location, Store, StoreError},
+    store::{self, KeyError, Location, SecretKey, Store, StoreError},
     telemetry,
 };
 

@@ -8,7 +8,8 @@ use sea_orm_migration::prelude::*;
 mod m20261123_000001_tenant;
 mod m20261123_000002_resource;
 mod m20261123_000003_event;
-mod m20261123_000004_row_level_security;
+mod m20261123_000004_audit;
+mod m20261123_000005_row_level_security;
 mod sql;
 
 /// The steps in order.
@@ -22,7 +23,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_tenant::Migration),
             Box::new(m20261123_000002_resource::Migration),
             Box::new(m20261123_000003_event::Migration),
-            Box::new(m20261123_000004_row_level_security::Migration),
+            Box::new(m20261123_000004_audit::Migration),
+            Box::new(m20261123_000005_row_level_security::Migration),
         ]
     }
 }

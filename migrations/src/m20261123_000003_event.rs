@@ -1,4 +1,4 @@
-//! Events, the streams they go to, and the record of who changed what.
+//! Events, and the streams they go to.
 //!
 //! An outbox row is an event; it is written in the transaction of its change.
 //! A delivery row is an event on its way to one stream, written there too, so
@@ -64,24 +64,13 @@ impl MigrationTrait for Migration {
                 "create index delivery_due on delivery (due_us) where state = 0",
                 "create index delivery_subject
                     on delivery (tenant_id, stream_id, subject_key, seq) where state = 0",
-                "create table audit_entry (
-                    tenant_id bigint not null,
-                    id {uuid} not null,
-                    at_us bigint not null,
-                    actor text not null,
-                    action text not null,
-                    txn text not null,
-                    resource_type {small},
-                    resource_id {uuid},
-                    attributes text not null,
-                    primary key (tenant_id, id))",
             ],
         )
         .await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let tables = ["audit_entry", "delivery", "stream", "outbox"];
+        let tables = ["delivery", "stream", "outbox"];
         let drops = tables.map(|table| format!("drop table {table}"));
         sql::run(manager, &drops.each_ref().map(String::as_str)).await
     }

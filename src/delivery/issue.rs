@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::keys::{KeyError, KeyRing};
+use super::keys::KeyRing;
 use crate::{
     event::{SetClaims, SignError, jti, sub_id},
-    store::Claim,
+    store::{Claim, KeyError},
 };
 
 /// Makes Sets in the names of the tenants.

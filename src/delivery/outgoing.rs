@@ -3,10 +3,12 @@
 //! It follows no redirect, keeps no cookie, uses no proxy, and reads no more of
 //! an answer than it needs: the other side is not trusted.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use http::{HeaderMap, header::HeaderName};
 use reqwest::{Client, Url, redirect::Policy};
+
+use crate::tenant::receiver_url;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request, from connecting to the last byte read.
@@ -77,26 +79,8 @@ impl OutgoingClient {
         Ok(Self { http, allow_http_loopback })
     }
 
-    /// Whether we would connect to `url`; to be asked when it is configured.
-    ///
-    /// # Errors
-    ///
-    /// [`OutgoingError::Refused`] with the rule that it breaks.
-    pub fn check(&self, url: &str) -> Result<(), OutgoingError> {
-        self.allowed(url).map(|_| ())
-    }
-
     fn allowed(&self, url: &str) -> Result<Url, OutgoingError> {
-        let url = Url::parse(url).map_err(|_| OutgoingError::Refused("not a URL"))?;
-        // The client would turn it into an `Authorization` nobody asked for.
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(OutgoingError::Refused("the URL holds credentials"));
-        }
-        match url.scheme() {
-            "https" => Ok(url),
-            "http" if self.allow_http_loopback && is_loopback(&url) => Ok(url),
-            _ => Err(OutgoingError::Refused("only https is allowed")),
-        }
+        receiver_url::check(url, self.allow_http_loopback).map_err(OutgoingError::Refused)
     }
 
     /// Posts `body` and reads the start of the answer.
@@ -123,12 +107,6 @@ impl OutgoingClient {
         }
         Ok(answer)
     }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn fault(error: &reqwest::Error) -> OutgoingError {

@@ -67,9 +67,16 @@ impl From<ScimError> for Refusal {
     }
 }
 
+/// An error with its causes, as the log takes it.
+pub(super) fn chain<'e>(
+    error: &'e (dyn std::error::Error + 'static),
+) -> &'e (dyn std::error::Error + 'static) {
+    error
+}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        error!(error = &error as &dyn std::error::Error, "the store failed");
+        error!(error = chain(&error), "the store failed");
         match error {
             StoreError::Unavailable(_) | StoreError::Conflict(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

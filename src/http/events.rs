@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     auth::{Authenticator, require},
-    error::Refusal,
+    error::{Refusal, chain},
     payload::read_body,
 };
 use crate::{
@@ -137,13 +137,13 @@ impl From<PollError> for Failure {
     fn from(error: PollError) -> Self {
         match error {
             PollError::Invalid(reason) => {
-                Self::new(StatusCode::BAD_REQUEST, "invalid_request", &reason.to_string())
+                Self::new(StatusCode::BAD_REQUEST, "invalid_request", reason)
             }
             PollError::UnknownStream => {
                 Self::new(StatusCode::NOT_FOUND, "not_found", "no such stream that is polled")
             }
             other => {
-                error!(error = &other as &dyn std::error::Error, "a poll failed");
+                error!(error = chain(&other), "a poll failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this was logged")
             }
         }

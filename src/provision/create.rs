@@ -5,18 +5,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Answered, ProvisionError, Provisioner, Terms, authorise, change_error, members::Delta,
-    record::subject,
+    Access, Answered, ProvisionError, Provisioner, Terms, members::Delta, record::subject,
 };
 use crate::{
     event,
     scim::{
         json,
         resource::{Incoming, ResourceId, Version, validate},
-        schema::ResourceType,
     },
     store::{Change, MemberRow, ResourceKeys, RowChange, StoredResource},
-    tenant::{Caller, Scope},
+    tenant::Scope,
 };
 
 impl Provisioner {
@@ -28,43 +26,42 @@ impl Provisioner {
     /// `Uniqueness` if its name is taken.
     pub async fn create(
         &self,
-        caller: &Caller,
-        resource_type: &Arc<ResourceType>,
+        access: &Access,
         body: &Bytes,
         terms: &Terms,
     ) -> Result<Answered, ProvisionError> {
-        authorise(caller, Scope::Write)?;
-        let leniency = caller.dialect.leniency();
+        access.authorise(Scope::Write)?;
+        let leniency = access.leniency();
         let body = json::parse_object(body)?;
-        let incoming = validate(resource_type, body, None, leniency)?;
+        let incoming = validate(&access.resource_type, body, None, leniency)?;
         let stored = StoredResource {
             id: ResourceId::new(self.clock.new_id()),
             version: Version(1),
             created_us: self.now_us(),
             modified_us: 0,
-            document: incoming.document.to_json(resource_type),
+            document: incoming.document.to_json(&access.resource_type),
         };
         let stored = StoredResource { modified_us: stored.created_us, ..stored };
-        let change = self.creation(caller, resource_type, &stored, &incoming);
+        let change = self.creation(access, &stored, &incoming);
         let members = incoming.members.unwrap_or_default();
         let unknown = match members.is_empty() {
             true => {
-                let tenant = self.store.tenant(caller.tenant);
+                let tenant = self.store.tenant(access.caller.tenant);
                 let applied = tenant.apply(change).await;
-                applied.map_err(|error| change_error(resource_type, error))?;
+                applied.map_err(|error| access.change_error(error))?;
                 Vec::new()
             }
-            false => self.create_with(caller, resource_type, change, members).await?,
+            false => self.create_with(access, change, members).await?,
         };
-        let tenant = self.store.tenant(caller.tenant);
-        let derived = match resource_type.is_group() {
+        let tenant = self.store.tenant(access.caller.tenant);
+        let derived = match access.resource_type.is_group() {
             true => {
                 let view = tenant.view().await?;
-                self.derived(caller, &view, resource_type, stored.id, &terms.projection).await?
+                self.derived(access, &view, stored.id, &terms.projection).await?
             }
             false => Default::default(),
         };
-        let mut answer = self.answer(caller, resource_type, &stored, &derived, terms)?;
+        let mut answer = self.answer(access, &stored, &derived, terms)?;
         answer.ignored = incoming.ignored;
         answer.ignored.extend(unknown);
         Ok(answer)
@@ -73,58 +70,51 @@ impl Provisioner {
     /// Creates a group with members; gives what was overlooked.
     async fn create_with(
         &self,
-        caller: &Caller,
-        resource_type: &Arc<ResourceType>,
+        access: &Access,
         change: Change,
         members: Vec<crate::scim::resource::Member>,
     ) -> Result<Vec<String>, ProvisionError> {
-        let leniency = caller.dialect.leniency();
-        let resource_type = Arc::clone(resource_type);
+        let leniency = access.leniency();
+        let acting = access.clone();
         let (change, delta) = (Arc::new(change), Arc::new(Delta::adding(members)));
         self.store
-            .tenant(caller.tenant)
+            .tenant(access.caller.tenant)
             .write(move |tx| {
                 let (change, delta) = (Arc::clone(&change), Arc::clone(&delta));
-                let resource_type = Arc::clone(&resource_type);
+                let access = acting.clone();
                 Box::pin(async move {
                     let resolved = delta.resolve(tx, change.id, leniency).await?;
                     let add_members: Vec<MemberRow> = resolved.add;
                     // The row comes first, so that members can refer to it.
                     let change = Change { add_members, ..Change::clone(&change) };
                     let applied = tx.apply(&change).await;
-                    applied.map_err(|error| change_error(&resource_type, error))?;
+                    applied.map_err(|error| access.change_error(error))?;
                     Ok(resolved.unknown)
                 })
             })
             .await
     }
 
-    fn creation(
-        &self,
-        caller: &Caller,
-        resource_type: &ResourceType,
-        stored: &StoredResource,
-        incoming: &Incoming,
-    ) -> Change {
-        let leniency = caller.dialect.leniency();
+    fn creation(&self, access: &Access, stored: &StoredResource, incoming: &Incoming) -> Change {
+        let leniency = access.leniency();
         let mut attributes: Vec<String> = incoming.document.attributes().keys().cloned().collect();
         if incoming.members.as_ref().is_some_and(|members| !members.is_empty()) {
             attributes.push("members".to_owned());
         }
-        let after = subject(resource_type, stored.id, &incoming.document);
+        let after = subject(&access.resource_type, stored.id, &incoming.document);
         let happened = event::Change::Created {
             attributes: attributes.clone(),
             version: stored.version.etag(),
         };
         Change {
-            resource_type: resource_type.code,
+            resource_type: access.resource_type.code,
             id: stored.id,
             version: stored.version,
             at_us: stored.created_us,
             row: RowChange::Insert {
                 document: stored.document.clone(),
                 keys: ResourceKeys::of(
-                    resource_type,
+                    &access.resource_type,
                     &incoming.document,
                     leniency.unique_group_names,
                 ),
@@ -133,7 +123,7 @@ impl Provisioner {
             remove_members: Vec::new(),
             txn: self.txn(),
             events: self.events(stored.id, &happened, None, Some(&after), stored.created_us),
-            audit: self.audit(caller, "create", attributes),
+            audit: self.audit(access, "create", attributes),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ProvisionError, Provisioner, authorise, expect_version, not_found, record::subject};
+use super::{Access, ProvisionError, Provisioner, expect_version, record::subject};
 use crate::{
     event,
     scim::{
@@ -10,7 +10,7 @@ use crate::{
         schema::ResourceType,
     },
     store::{Change, RowChange, StoreError, StoredResource, TenantTx},
-    tenant::{Caller, Scope},
+    tenant::Scope,
 };
 
 impl Provisioner {
@@ -22,23 +22,20 @@ impl Provisioner {
     /// `NotFound`; `PreconditionFailed` if the version is not the expected one.
     pub async fn delete(
         &self,
-        caller: &Caller,
-        resource_type: &Arc<ResourceType>,
+        access: &Access,
         id: &str,
         if_match: Option<Precondition>,
     ) -> Result<(), ProvisionError> {
-        authorise(caller, Scope::Write)?;
-        let known = ResourceId::parse(id).ok_or_else(|| not_found(resource_type, id))?;
-        let (this, resource_type) = (self.clone(), Arc::clone(resource_type));
-        let (acting, if_match) = (Arc::new(caller.clone()), Arc::new(if_match));
+        access.authorise(Scope::Write)?;
+        let known = access.id(id)?;
+        let (this, acting, if_match) = (self.clone(), access.clone(), Arc::new(if_match));
         self.store
-            .tenant(caller.tenant)
+            .tenant(access.caller.tenant)
             .write(move |tx| {
-                let (this, resource_type) = (this.clone(), Arc::clone(&resource_type));
-                let (caller, if_match) = (Arc::clone(&acting), Arc::clone(&if_match));
+                let (this, access) = (this.clone(), acting.clone());
+                let if_match = Arc::clone(&if_match);
                 Box::pin(async move {
-                    this.delete_in(tx, &caller, &resource_type, known, if_match.as_ref().as_ref())
-                        .await
+                    this.delete_in(tx, &access, known, if_match.as_ref().as_ref()).await
                 })
             })
             .await
@@ -47,23 +44,22 @@ impl Provisioner {
     async fn delete_in(
         &self,
         tx: &TenantTx,
-        caller: &Caller,
-        resource_type: &ResourceType,
+        access: &Access,
         id: ResourceId,
         if_match: Option<&Precondition>,
     ) -> Result<(), ProvisionError> {
         // Groups are locked before their members, as a change of members does.
         let groups = tx.groups_for_update(id).await?;
-        let stored = tx.resource_for_update(resource_type.code, id).await?;
-        let stored = stored.ok_or_else(|| not_found(resource_type, &id.to_string()))?;
+        let stored = tx.resource_for_update(access.resource_type.code, id).await?;
+        let stored = stored.ok_or_else(|| access.not_found(&id.to_string()))?;
         expect_version(if_match, stored.version)?;
         let (txn, at_us) = (self.txn(), self.now_us());
         for group in &groups {
-            tx.apply(&self.loss(caller, group, id, &txn, at_us)?).await?;
+            tx.apply(&self.loss(access, group, id, &txn, at_us)?).await?;
         }
-        let before = subject(resource_type, id, &read(&stored)?);
+        let before = subject(&access.resource_type, id, &read(&stored)?);
         let change = Change {
-            resource_type: resource_type.code,
+            resource_type: access.resource_type.code,
             id,
             version: stored.version,
             at_us,
@@ -72,7 +68,7 @@ impl Provisioner {
             remove_members: Vec::new(),
             events: self.events(id, &event::Change::Deleted, Some(&before), None, at_us),
             txn,
-            audit: self.audit(caller, "delete", Vec::new()),
+            audit: self.audit(access, "delete", Vec::new()),
         };
         Ok(tx.apply(&change).await?)
     }
@@ -80,7 +76,7 @@ impl Provisioner {
     /// What the deletion of `member` does to a group.
     fn loss(
         &self,
-        caller: &Caller,
+        access: &Access,
         group: &StoredResource,
         member: ResourceId,
         txn: &str,
@@ -103,7 +99,7 @@ impl Provisioner {
             remove_members: vec![member],
             txn: txn.to_owned(),
             events: self.events(group.id, &happened, Some(&named), Some(&named), at_us),
-            audit: self.audit(caller, "lose member", attributes),
+            audit: self.audit(access, "lose member", attributes),
         })
     }
 }

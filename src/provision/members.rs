@@ -107,7 +107,8 @@ impl Delta {
         }
         let known =
             wanted.named.iter().any(|(id, member)| member.is_some() && states.contains_key(id));
-        if !resolved.unknown.is_empty() && !(leniency.skip_unknown_members && known) {
+        let may_skip = leniency.skip_unknown_members && known;
+        if !may_skip && !resolved.unknown.is_empty() {
             return Err(unknown_members(&resolved.unknown).into());
         }
         Ok(resolved)

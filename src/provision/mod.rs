@@ -22,7 +22,8 @@ use crate::{
     clock::Clock,
     scim::{
         ScimError,
-        resource::{Precondition, Projection, Version},
+        dialect::Leniency,
+        resource::{Precondition, Projection, ResourceId, Version},
         schema::{Registry, ResourceType},
     },
     store::{Store, StoreError, UniqueKey},
@@ -72,6 +73,54 @@ pub struct Limits {
     pub scan_rows: u64,
     /// Time that looking at them may take.
     pub scan_time: Duration,
+}
+
+/// Whom a use case acts for, and on which type of resource. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// Whose credential it is.
+    pub caller: Arc<Caller>,
+    /// The type.
+    pub resource_type: Arc<ResourceType>,
+}
+
+impl Access {
+    /// Deviations that the caller's directory is forgiven.
+    fn leniency(&self) -> &'static Leniency {
+        self.caller.dialect.leniency()
+    }
+
+    /// Refuses a caller whose credential does not carry `scope`.
+    fn authorise(&self, scope: Scope) -> Result<(), ScimError> {
+        match self.caller.may(scope) {
+            true => Ok(()),
+            false => Err(ScimError::Forbidden(format!("this token lacks the scope {scope}"))),
+        }
+    }
+
+    /// The id of a request, unless no resource can have it.
+    fn id(&self, id: &str) -> Result<ResourceId, ScimError> {
+        ResourceId::parse(id).ok_or_else(|| self.not_found(id))
+    }
+
+    /// The answer to an id that the tenant does not have.
+    ///
+    /// The id is shortened, since it is the client's text.
+    fn not_found(&self, id: &str) -> ScimError {
+        let id = id.chars().filter(|char| !char.is_control()).take(64).collect();
+        ScimError::NotFound { resource_type: self.resource_type.name.clone(), id }
+    }
+
+    /// What `error` means for a change of a resource.
+    fn change_error(&self, error: StoreError) -> ProvisionError {
+        match error {
+            StoreError::Duplicate(UniqueKey::Resource) => {
+                let path = if self.resource_type.is_user() { "userName" } else { "displayName" };
+                ScimError::Uniqueness { path }.into()
+            }
+            other => other.into(),
+        }
+    }
 }
 
 /// What a request says about the resource it wants back and the one it expects.
@@ -131,14 +180,6 @@ impl Provisioner {
     }
 }
 
-/// Refuses a caller whose credential does not carry `scope`.
-fn authorise(caller: &Caller, scope: Scope) -> Result<(), ScimError> {
-    match caller.may(scope) {
-        true => Ok(()),
-        false => Err(ScimError::Forbidden(format!("this token lacks the scope {scope}"))),
-    }
-}
-
 /// Refuses if the client expected another version (RFC 7644 §3.14).
 fn expect_version(if_match: Option<&Precondition>, version: Version) -> Result<(), ScimError> {
     match if_match {
@@ -147,23 +188,4 @@ fn expect_version(if_match: Option<&Precondition>, version: Version) -> Result<(
         }
         _ => Ok(()),
     }
-}
-
-/// What `error` means for a change of a resource of that type.
-fn change_error(resource_type: &ResourceType, error: StoreError) -> ProvisionError {
-    match error {
-        StoreError::Duplicate(UniqueKey::Resource) => {
-            let path = if resource_type.is_user() { "userName" } else { "displayName" };
-            ScimError::Uniqueness { path }.into()
-        }
-        other => other.into(),
-    }
-}
-
-/// The answer to an id that the tenant does not have.
-///
-/// The id is shortened, since it is the client's text.
-fn not_found(resource_type: &ResourceType, id: &str) -> ScimError {
-    let id = id.chars().filter(|char| !char.is_control()).take(64).collect();
-    ScimError::NotFound { resource_type: resource_type.name.clone(), id }
 }

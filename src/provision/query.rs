@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use super::{ProvisionError, Provisioner, authorise, represent::Derived};
+use super::{Access, ProvisionError, Provisioner, represent::Derived};
 use crate::{
     scim::{
         ScimError,
@@ -13,10 +13,9 @@ use crate::{
         message,
         query::IndexPage,
         resource::{Projection, ResourceId},
-        schema::ResourceType,
     },
     store::{Selection, StoredResource, View},
-    tenant::{Caller, Scope},
+    tenant::Scope,
 };
 
 /// Rows that are evaluated at a time.
@@ -44,14 +43,9 @@ impl Provisioner {
     /// # Errors
     ///
     /// `InvalidFilter`, saying where.
-    pub fn filter(
-        &self,
-        caller: &Caller,
-        resource_type: &ResourceType,
-        text: &str,
-    ) -> Result<CheckedFilter, ScimError> {
-        let leniency = caller.dialect.leniency();
-        filter::check(&filter::parse(text, leniency)?, resource_type, leniency)
+    pub fn filter(&self, access: &Access, text: &str) -> Result<CheckedFilter, ScimError> {
+        let leniency = access.leniency();
+        filter::check(&filter::parse(text, leniency)?, &access.resource_type, leniency)
     }
 
     /// Answers a query with a list, as JSON text.
@@ -59,40 +53,34 @@ impl Provisioner {
     /// # Errors
     ///
     /// `TooMany` if it would look at more rows than the limit.
-    pub async fn query(
-        &self,
-        caller: &Caller,
-        resource_type: &ResourceType,
-        query: &Query,
-    ) -> Result<String, ProvisionError> {
-        authorise(caller, Scope::Read)?;
-        let view = self.store.tenant(caller.tenant).view().await?;
-        let selection = view.select(resource_type, query.filter.as_ref());
+    pub async fn query(&self, access: &Access, query: &Query) -> Result<String, ProvisionError> {
+        access.authorise(Scope::Read)?;
+        let view = self.store.tenant(access.caller.tenant).view().await?;
+        let selection = view.select(&access.resource_type, query.filter.as_ref());
         let (total, resources) = match &query.filter {
             Some(filter) if !selection.is_exact() => {
-                self.scan(caller, &view, resource_type, &selection, filter, query.page).await?
+                self.scan(access, &view, &selection, filter, query.page).await?
             }
             _ => page(&view, &selection, query.page).await?,
         };
-        let texts = self.texts(caller, &view, resource_type, &resources, &query.projection).await?;
+        let texts = self.texts(access, &view, &resources, &query.projection).await?;
         Ok(message::list_response(total, query.page.start_index, &texts))
     }
 
     async fn texts(
         &self,
-        caller: &Caller,
+        access: &Access,
         view: &View,
-        resource_type: &ResourceType,
         resources: &[StoredResource],
         projection: &Projection,
     ) -> Result<Vec<String>, ProvisionError> {
         let mut derived = HashMap::new();
-        if resource_type.is_user() && projection.wants("groups") {
-            derived = self.groups_of(caller, view, resources).await?;
+        if access.resource_type.is_user() && projection.wants("groups") {
+            derived = self.groups_of(access, view, resources).await?;
         }
-        if resource_type.is_group() && projection.wants("members") {
+        if access.resource_type.is_group() && projection.wants("members") {
             for group in resources {
-                derived.insert(group.id, self.members(caller, view, group.id).await?);
+                derived.insert(group.id, self.members(access, view, group.id).await?);
             }
         }
         let none = Derived::default();
@@ -100,29 +88,28 @@ impl Provisioner {
             .iter()
             .map(|stored| {
                 let derived = derived.get(&stored.id).unwrap_or(&none);
-                self.text(caller, resource_type, stored, derived, projection)
+                self.text(access, stored, derived, projection)
             })
             .collect()
     }
 
     async fn groups_of(
         &self,
-        caller: &Caller,
+        access: &Access,
         view: &View,
         resources: &[StoredResource],
     ) -> Result<HashMap<ResourceId, Derived>, ProvisionError> {
         let ids: Vec<ResourceId> = resources.iter().map(|stored| stored.id).collect();
         let groups = view.groups_of(&ids).await?;
-        Ok(groups.iter().map(|(id, groups)| (*id, self.groups(caller, groups))).collect())
+        Ok(groups.iter().map(|(id, groups)| (*id, self.groups(access, groups))).collect())
     }
 
     /// Evaluates the filter on every row of the selection; gives the number of
     /// matches and those of the page.
     async fn scan(
         &self,
-        caller: &Caller,
+        access: &Access,
         view: &View,
-        resource_type: &ResourceType,
         selection: &Selection,
         filter: &CheckedFilter,
         page: IndexPage,
@@ -134,16 +121,16 @@ impl Provisioner {
             let rows = view.after(selection, after, CHUNK).await?;
             let last = u64::try_from(rows.len()).unwrap_or(CHUNK) < CHUNK;
             after = rows.last().map(|row| row.id).or(after);
-            let derived = match (needs, resource_type.is_user()) {
-                (true, true) => self.groups_of(caller, view, &rows).await?,
-                (true, false) => self.members_of(caller, view, &rows, &mut seen).await?,
+            let derived = match (needs, access.resource_type.is_user()) {
+                (true, true) => self.groups_of(access, view, &rows).await?,
+                (true, false) => self.members_of(access, view, &rows, &mut seen).await?,
                 (false, _) => HashMap::new(),
             };
             for row in rows {
                 seen += 1;
                 let none = Derived::default();
                 let derived = derived.get(&row.id).unwrap_or(&none);
-                let full = self.full(caller, resource_type, &row, derived)?;
+                let full = self.full(access, &row, derived)?;
                 if filter::eval(filter, &full) {
                     total += 1;
                     if page.start_index <= total && total - page.start_index < page.count {
@@ -162,14 +149,14 @@ impl Provisioner {
 
     async fn members_of(
         &self,
-        caller: &Caller,
+        access: &Access,
         view: &View,
         rows: &[StoredResource],
         seen: &mut u64,
     ) -> Result<HashMap<ResourceId, Derived>, ProvisionError> {
         let mut members = HashMap::new();
         for row in rows {
-            let derived = self.members(caller, view, row.id).await?;
+            let derived = self.members(access, view, row.id).await?;
             *seen += derived.elements();
             members.insert(row.id, derived);
             if self.limits.scan_rows <= *seen {

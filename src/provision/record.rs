@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Provisioner;
+use super::{Access, Provisioner};
 use crate::{
     event::{self, Cause, Initiator, Subject},
     scim::{
@@ -11,7 +11,6 @@ use crate::{
         schema::ResourceType,
     },
     store::{AuditEntry, OutboxEvent},
-    tenant::Caller,
 };
 
 /// The resource as its events name it.
@@ -64,11 +63,11 @@ impl Provisioner {
     /// The audit entry of a change.
     pub(super) fn audit(
         &self,
-        caller: &Caller,
+        access: &Access,
         action: &'static str,
         attributes: Vec<String>,
     ) -> AuditEntry {
         let id: Uuid = self.clock.new_id();
-        AuditEntry { id, actor: format!("token:{}", caller.credential), action, attributes }
+        AuditEntry { id, actor: format!("token:{}", access.caller.credential), action, attributes }
     }
 }

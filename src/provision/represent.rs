@@ -2,14 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answered, ProvisionError, Provisioner, Terms};
+use super::{Access, Answered, ProvisionError, Provisioner, Terms};
 use crate::{
     scim::{
         resource::{Facts, Projection, ResourceId, render, represent},
         schema::ResourceType,
     },
     store::{StoreError, StoredMember, StoredResource, View},
-    tenant::Caller,
 };
 
 /// Members read from the database at a time.
@@ -41,21 +40,16 @@ impl Derived {
 }
 
 impl Provisioner {
-    pub(super) fn location(
-        &self,
-        caller: &Caller,
-        resource_type: &ResourceType,
-        id: ResourceId,
-    ) -> String {
-        format!("{}{}/{id}", self.base(&caller.tenant_name), resource_type.endpoint)
+    pub(super) fn location(&self, access: &Access, id: ResourceId) -> String {
+        format!("{}{}/{id}", self.base(&access.caller.tenant_name), access.resource_type.endpoint)
     }
 
     /// `groups` of a user.
-    pub(super) fn groups(&self, caller: &Caller, groups: &[(ResourceId, String)]) -> Derived {
+    pub(super) fn groups(&self, access: &Access, groups: &[(ResourceId, String)]) -> Derived {
         if groups.is_empty() {
             return Derived::default();
         }
-        let base = self.base(&caller.tenant_name);
+        let base = self.base(&access.caller.tenant_name);
         let elements = u64::try_from(groups.len()).unwrap_or(u64::MAX);
         let groups = groups.iter().map(|(id, name)| {
             json!({
@@ -71,13 +65,13 @@ impl Provisioner {
     /// `members` of a group, all of them.
     pub(super) async fn members(
         &self,
-        caller: &Caller,
+        access: &Access,
         view: &View,
         group: ResourceId,
     ) -> Result<Derived, StoreError> {
         let (mut after, mut elements) = (None, 0);
         let mut text = String::from("[");
-        let base = self.base(&caller.tenant_name);
+        let base = self.base(&access.caller.tenant_name);
         let mut page = view.members(group, None, NAMED_MEMBERS + 1, true).await?;
         if page.len() > usize::try_from(NAMED_MEMBERS).unwrap_or(usize::MAX) {
             page = view.members(group, None, MEMBER_PAGE, false).await?;
@@ -103,18 +97,17 @@ impl Provisioner {
     /// What the server derives for a resource, if the projection wants it.
     pub(super) async fn derived(
         &self,
-        caller: &Caller,
+        access: &Access,
         view: &View,
-        resource_type: &ResourceType,
         id: ResourceId,
         projection: &Projection,
     ) -> Result<Derived, StoreError> {
-        if resource_type.is_group() && projection.wants("members") {
-            return self.members(caller, view, id).await;
+        if access.resource_type.is_group() && projection.wants("members") {
+            return self.members(access, view, id).await;
         }
-        if resource_type.is_user() && projection.wants("groups") {
+        if access.resource_type.is_user() && projection.wants("groups") {
             let groups = view.groups_of(&[id]).await?;
-            return Ok(self.groups(caller, groups.get(&id).map_or(&[], Vec::as_slice)));
+            return Ok(self.groups(access, groups.get(&id).map_or(&[], Vec::as_slice)));
         }
         Ok(Derived::default())
     }
@@ -122,32 +115,30 @@ impl Provisioner {
     /// The text of a resource.
     pub(super) fn text(
         &self,
-        caller: &Caller,
-        resource_type: &ResourceType,
+        access: &Access,
         stored: &StoredResource,
         derived: &Derived,
         projection: &Projection,
     ) -> Result<String, ProvisionError> {
         if projection.is_default() {
-            let location = self.location(caller, resource_type, stored.id);
-            let facts = facts(resource_type, stored, &location);
+            let location = self.location(access, stored.id);
+            let facts = facts(&access.resource_type, stored, &location);
             return Ok(render(&stored.document, &facts, derived.as_extra()));
         }
-        let mut full = self.full(caller, resource_type, stored, derived)?;
-        projection.apply(resource_type, &mut full);
+        let mut full = self.full(access, stored, derived)?;
+        projection.apply(&access.resource_type, &mut full);
         Ok(Value::Object(full).to_string())
     }
 
     /// The whole representation as a value.
     pub(super) fn full(
         &self,
-        caller: &Caller,
-        resource_type: &ResourceType,
+        access: &Access,
         stored: &StoredResource,
         derived: &Derived,
     ) -> Result<Map<String, Value>, ProvisionError> {
-        let location = self.location(caller, resource_type, stored.id);
-        let facts = facts(resource_type, stored, &location);
+        let location = self.location(access, stored.id);
+        let facts = facts(&access.resource_type, stored, &location);
         represent(&stored.document, &facts, derived.as_extra())
             .map_err(|error| StoreError::Damaged(error.to_string()).into())
     }
@@ -155,16 +146,15 @@ impl Provisioner {
     /// The answer that shows a resource.
     pub(super) fn answer(
         &self,
-        caller: &Caller,
-        resource_type: &ResourceType,
+        access: &Access,
         stored: &StoredResource,
         derived: &Derived,
         terms: &Terms,
     ) -> Result<Answered, ProvisionError> {
-        let body = self.text(caller, resource_type, stored, derived, &terms.projection)?;
+        let body = self.text(access, stored, derived, &terms.projection)?;
         Ok(Answered {
             version: stored.version,
-            location: self.location(caller, resource_type, stored.id),
+            location: self.location(access, stored.id),
             body: Some(body),
             ignored: Vec::new(),
         })

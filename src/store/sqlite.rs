@@ -121,7 +121,8 @@ async fn write_batch(connection: &DatabaseConnection, first: Job, queue: &mut mp
         }
         Err(error) => {
             // The job never ran, so its caller hears that its channel closed.
-            tracing::error!(error = &error as &dyn std::error::Error, "could not begin to write");
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "could not begin to write");
             return;
         }
     };

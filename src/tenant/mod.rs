@@ -4,6 +4,7 @@
 //! service keeps its SHA-256 only. Which tenant a request acts for comes from the
 //! credential, never from what the client writes.
 
+pub mod receiver_url;
 mod token;
 
 use std::{fmt, sync::Arc};

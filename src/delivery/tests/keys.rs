@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use crate::{
-    delivery::keys::{KeyError, SecretKey, generate, kid},
     store::SealedKey,
+    store::{KeyError, SecretKey, generate, kid},
     tenant::{StreamId, TenantId},
 };
 

@@ -129,32 +129,6 @@ async fn nobody_there_is_an_outcome() {
     assert_eq!(outcome, Outcome::Failed(OutgoingError::Connect));
 }
 
-#[track_caller]
-fn check_url(allow_http_loopback: bool, url: &str, allowed: bool) {
-    let client = OutgoingClient::new(allow_http_loopback).unwrap();
-    assert_eq!(client.check(url).is_ok(), allowed, "{url}");
-}
-
-#[test]
-fn only_https_is_spoken_and_http_at_home_if_wanted() {
-    for (url, usually, with_loopback) in [
-        ("https://app.example/in", true, true),
-        ("http://app.example/in", false, false),
-        ("http://127.0.0.1:8080/in", false, true),
-        ("http://[::1]:8080/in", false, true),
-        ("http://localhost/in", false, true),
-        ("http://localhost.evil.example/in", false, false),
-        ("http://10.0.0.1/in", false, false),
-        ("https://user@app.example/in", false, false),
-        ("https://:word@app.example/in", false, false),
-        ("ftp://127.0.0.1/in", false, false),
-        ("/in", false, false),
-    ] {
-        check_url(false, url, usually);
-        check_url(true, url, with_loopback);
-    }
-}
-
 #[tokio::test]
 async fn a_refused_address_is_not_connected_to() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -17,7 +17,7 @@ use crate::{
     delivery::{
         OutgoingClient,
         issue::Issuer,
-        keys::{KeyRing, SecretKey, generate},
+        keys::KeyRing,
         poll::{PollAnswer, PollRequest, Poller},
         push::Pusher,
         worker::DeliveryWorker,
@@ -25,7 +25,8 @@ use crate::{
     event::{Cause, Change, Initiator, Subject, SubjectFormat, events, receive::verify},
     scim::resource::{ResourceId, Version},
     store::{
-        self, AuditEntry, Location, MigrateCommand, NewStreamRow, OutboxEvent, RowChange, Store,
+        self, AuditEntry, Location, MigrateCommand, NewStreamRow, OutboxEvent, RowChange,
+        SecretKey, Store, generate,
     },
     tenant::{StreamId, TenantId},
 };

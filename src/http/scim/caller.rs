@@ -8,11 +8,18 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 
-use crate::tenant::Caller;
+use crate::{provision::Access, scim::schema::ResourceType, tenant::Caller};
 
 /// Whom the request speaks for: its token was checked before it came here.
 #[derive(Debug, Clone)]
 pub(super) struct BearerCaller(pub(super) Arc<Caller>);
+
+impl BearerCaller {
+    /// The caller's access to a type of resource.
+    pub(super) fn on(self, resource_type: Arc<ResourceType>) -> Access {
+        Access { caller: self.0, resource_type }
+    }
+}
 
 const SCHEME: &str = "bearer";
 

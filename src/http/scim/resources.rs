@@ -1,19 +1,15 @@
 //! What the endpoints of users and groups share: unpack, call one use case, pack.
 
-use std::sync::Arc;
-
 use poem::{Request, http::header};
 use poem_openapi::{ApiResponse, types::Type};
 
-use super::caller::BearerCaller;
 use crate::{
     http::{error::ScimFailure, payload::ScimJson},
-    provision::{Answered, Provisioner, Query, Terms},
+    provision::{Access, Answered, Provisioner, Query, Terms},
     scim::{
         ScimError,
         query::IndexPage,
         resource::{Precondition, Projection},
-        schema::ResourceType,
     },
 };
 
@@ -111,28 +107,19 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    fn projection(
-        &self,
-        caller: &BearerCaller,
-        resource_type: &ResourceType,
-    ) -> Result<Projection, ScimError> {
+    fn projection(&self, access: &Access) -> Result<Projection, ScimError> {
         Projection::parse(
             self.attributes.as_deref(),
             self.excluded.as_deref(),
-            resource_type,
-            caller.0.dialect.leniency(),
+            &access.resource_type,
+            access.caller.dialect.leniency(),
         )
     }
 
     /// The terms of a request for one resource.
-    pub(super) fn terms(
-        &self,
-        caller: &BearerCaller,
-        resource_type: &ResourceType,
-        request: &Request,
-    ) -> Result<Terms, ScimError> {
+    pub(super) fn terms(&self, access: &Access, request: &Request) -> Result<Terms, ScimError> {
         Ok(Terms {
-            projection: self.projection(caller, resource_type)?,
+            projection: self.projection(access)?,
             projected: self.attributes.is_some() || self.excluded.is_some(),
             if_match: precondition(request, &header::IF_MATCH)?,
             if_none_match: precondition(request, &header::IF_NONE_MATCH)?,
@@ -165,8 +152,7 @@ impl Listing {
     pub(super) async fn answer<T: Type>(
         self,
         provisioner: &Provisioner,
-        caller: &BearerCaller,
-        resource_type: &Arc<ResourceType>,
+        access: &Access,
     ) -> Result<ListedResponse<T>, ScimFailure> {
         if self.sort_by.is_some() {
             return Err(ScimError::NotImplemented("sorting (`sortBy`)").into());
@@ -175,7 +161,7 @@ impl Listing {
             return Err(ScimError::NotImplemented("paging by `cursor`").into());
         }
         let filter = match &self.filter {
-            Some(text) => Some(provisioner.filter(&caller.0, resource_type, text)?),
+            Some(text) => Some(provisioner.filter(access, text)?),
             None => None,
         };
         let limits = provisioner.limits();
@@ -184,11 +170,11 @@ impl Listing {
             self.count.as_deref(),
             limits.max_results,
             limits.default_results,
-            !caller.0.dialect.leniency().ignore_unknown,
+            !access.caller.dialect.leniency().ignore_unknown,
         )?;
-        let projection = self.shape.projection(caller, resource_type)?;
+        let projection = self.shape.projection(access)?;
         let query = Query { filter, page, projection };
-        let text = provisioner.query(&caller.0, resource_type, &query).await?;
+        let text = provisioner.query(access, &query).await?;
         Ok(ListedResponse::Ok(ScimJson::new(text)))
     }
 }

@@ -22,6 +22,10 @@ use crate::{
 /// The endpoint of users.
 pub(super) struct UsersApi;
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "poem-openapi documents each argument as a parameter"
+)]
 #[OpenApi]
 impl UsersApi {
     /// Create a user.
@@ -40,10 +44,10 @@ impl UsersApi {
         excluded: Query<Option<String>>,
         body: ScimJson<User>,
     ) -> Result<CreatedResponse<User>, ScimFailure> {
-        let resource_type = provisioner.registry().user();
+        let access = caller.on(provisioner.registry().user());
         let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
-        let terms = shape.terms(&caller, &resource_type, request)?;
-        let created = provisioner.create(&caller.0, &resource_type, &body.0, &terms);
+        let terms = shape.terms(&access, request)?;
+        let created = provisioner.create(&access, &body.0, &terms);
         Ok(CreatedResponse::new(created.await?))
     }
 
@@ -51,7 +55,6 @@ impl UsersApi {
     ///
     /// RFC 7644 §3.4.2. The order is that of creation, on every page.
     #[oai(path = "/Users", method = "get", operation_id = "users.query")]
-    #[expect(clippy::too_many_arguments, reason = "each parameter of the query is one")]
     async fn query(
         &self,
         Data(provisioner): Data<&Provisioner>,
@@ -74,7 +77,7 @@ impl UsersApi {
         #[oai(name = "excludedAttributes")]
         excluded: Query<Option<String>>,
     ) -> Result<ListedResponse<UserList>, ScimFailure> {
-        let resource_type = provisioner.registry().user();
+        let access = caller.on(provisioner.registry().user());
         let listing = Listing {
             filter: filter.0,
             start_index: start_index.0,
@@ -83,7 +86,7 @@ impl UsersApi {
             cursor: cursor.0,
             shape: Shape { attributes: attributes.0, excluded: excluded.0 },
         };
-        listing.answer(provisioner, &caller, &resource_type).await
+        listing.answer(provisioner, &access).await
     }
 
     /// Read a user.
@@ -102,10 +105,10 @@ impl UsersApi {
         #[oai(name = "excludedAttributes")]
         excluded: Query<Option<String>>,
     ) -> Result<ResourceResponse<User>, ScimFailure> {
-        let resource_type = provisioner.registry().user();
+        let access = caller.on(provisioner.registry().user());
         let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
-        let terms = shape.terms(&caller, &resource_type, request)?;
-        let read = provisioner.read(&caller.0, &resource_type, &id.0, &terms);
+        let terms = shape.terms(&access, request)?;
+        let read = provisioner.read(&access, &id.0, &terms);
         Ok(ResourceResponse::read(read.await?))
     }
 
@@ -127,10 +130,10 @@ impl UsersApi {
         excluded: Query<Option<String>>,
         body: ScimJson<User>,
     ) -> Result<ResourceResponse<User>, ScimFailure> {
-        let resource_type = provisioner.registry().user();
+        let access = caller.on(provisioner.registry().user());
         let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
-        let terms = shape.terms(&caller, &resource_type, request)?;
-        let replaced = provisioner.replace(&caller.0, &resource_type, &id.0, &body.0, &terms);
+        let terms = shape.terms(&access, request)?;
+        let replaced = provisioner.replace(&access, &id.0, &body.0, &terms);
         Ok(ResourceResponse::changed(replaced.await?))
     }
 
@@ -152,10 +155,10 @@ impl UsersApi {
         excluded: Query<Option<String>>,
         body: ScimJson<PatchOp>,
     ) -> Result<ResourceResponse<User>, ScimFailure> {
-        let resource_type = provisioner.registry().user();
+        let access = caller.on(provisioner.registry().user());
         let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
-        let terms = shape.terms(&caller, &resource_type, request)?;
-        let patched = provisioner.patch(&caller.0, &resource_type, &id.0, &body.0, &terms);
+        let terms = shape.terms(&access, request)?;
+        let patched = provisioner.patch(&access, &id.0, &body.0, &terms);
         Ok(ResourceResponse::changed(patched.await?))
     }
 
@@ -170,9 +173,9 @@ impl UsersApi {
         request: &Request,
         id: Path<String>,
     ) -> Result<DeletedResponse, ScimFailure> {
-        let resource_type = provisioner.registry().user();
+        let access = caller.on(provisioner.registry().user());
         let expected = precondition(request, &header::IF_MATCH)?;
-        provisioner.delete(&caller.0, &resource_type, &id.0, expected).await?;
+        provisioner.delete(&access, &id.0, expected).await?;
         Ok(DeletedResponse::Gone)
     }
 }

@@ -13,8 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    delivery::keys::{KeyError, SecretKey},
-    store::{Store, StoreError, TenantRow, TenantState, TenantStore},
+    store::{KeyError, SecretKey, Store, StoreError, TenantRow, TenantState, TenantStore},
     tenant::TokenHash,
 };
 

@@ -4,10 +4,9 @@ use uuid::Uuid;
 
 use super::{EventRecord, NewStream, Operator, OperatorError, StreamRecord};
 use crate::{
-    delivery::OutgoingClient,
     event::EventUri,
     store::{NewStreamRow, StreamStatus},
-    tenant::{StreamId, TenantId},
+    tenant::{StreamId, TenantId, receiver_url},
 };
 
 impl Operator {
@@ -130,10 +129,10 @@ impl Operator {
             ));
         }
         let Some(url) = &new.push_url else { return Ok(()) };
-        let client = OutgoingClient::new(self.allow_http_receivers);
-        client
-            .and_then(|client| client.check(url))
-            .map_err(|error| OperatorError::Invalid(error.to_string()))
+        match receiver_url::check(url, self.allow_http_receivers) {
+            Ok(_) => Ok(()),
+            Err(rule) => Err(OperatorError::Invalid(format!("the push URL is refused: {rule}"))),
+        }
     }
 
     async fn set_status(

@@ -2,9 +2,8 @@
 
 use super::{ConnectionRecord, NewTenant, Operator, OperatorError, TenantRecord};
 use crate::{
-    delivery::keys,
     scim::dialect::Dialect,
-    store::{ConnectionRow, StoreError, TenantState, UniqueKey},
+    store::{self, ConnectionRow, KeyError, StoreError, TenantState, UniqueKey},
     tenant::is_name,
 };
 
@@ -19,9 +18,9 @@ impl Operator {
         check_name("tenant", &new.name)?;
         let now_us = self.clock.now_us();
         // Made first, so that no tenant is left without a key.
-        let kid = keys::kid(&new.name, now_us, 'a');
-        let made = tokio::task::spawn_blocking(move || keys::generate(kid)).await;
-        let key = made.map_err(|_| keys::KeyError::Generate)??;
+        let kid = store::kid(&new.name, now_us, 'a');
+        let made = tokio::task::spawn_blocking(move || store::generate(kid)).await;
+        let key = made.map_err(|_| KeyError::Generate)??;
         let issuer = new.subject_issuer.as_deref();
         let row = self.store.insert_tenant(&new.name, issuer, now_us).await;
         let row = row.map_err(|error| taken(error, UniqueKey::TenantName, "tenant", &new.name))?;

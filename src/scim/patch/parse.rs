@@ -29,7 +29,12 @@ impl PatchOp {
         resource_type: &ResourceType,
         leniency: &Leniency,
     ) -> Result<Self, ScimError> {
-        let mut parser = Parser { resource_type, reader: Reader::new(leniency), steps: Vec::new() };
+        let mut parser = Parser {
+            resource_type,
+            reader: Reader::new(leniency),
+            steps: Vec::new(),
+            surplus: None,
+        };
         let operations = parser.read_envelope(body)?;
         if MAX_OPERATIONS < operations.len() {
             return Err(ScimError::InvalidValue(format!(
@@ -39,6 +44,10 @@ impl PatchOp {
         for operation in operations {
             parser.read_operation(operation)?;
         }
+        // What is wrong inside tells more than what is too much around it.
+        if let Some(surplus) = parser.surplus {
+            return Err(unexpected(&surplus));
+        }
         Ok(Self { steps: parser.steps, ignored: parser.reader.ignored })
     }
 }
@@ -47,6 +56,8 @@ pub(super) struct Parser<'a> {
     pub(super) resource_type: &'a ResourceType,
     pub(super) reader: Reader<'a>,
     pub(super) steps: Vec<Step>,
+    /// A member that the message does not have.
+    surplus: Option<String>,
 }
 
 impl Parser<'_> {
@@ -58,7 +69,7 @@ impl Parser<'_> {
                 "schemas" => declared = is_patch_op(&value),
                 "operations" => operations = Some(value),
                 _ if loose => (),
-                _ => return Err(unexpected(&name)),
+                _ => self.surplus = Some(name),
             }
         }
         if !(declared || loose) {
@@ -86,7 +97,7 @@ impl Parser<'_> {
                 "path" => path = Some(member),
                 "value" => value = Some(member),
                 _ if loose => (),
-                _ => return Err(unexpected(&name)),
+                _ => self.surplus = Some(name),
             }
         }
         let verb = op.as_ref().and_then(Value::as_str).and_then(Verb::from_word);

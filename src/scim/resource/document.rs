@@ -61,11 +61,7 @@ impl Document {
     /// The value at `at`; of a multi-valued attribute without sub-attribute, the
     /// array. Sub-attributes of elements are had by [`Document::values`].
     pub fn get(&self, at: &AttributeRef) -> Option<&Value> {
-        let container = match &at.extension {
-            None => &self.attributes,
-            Some(urn) => self.attributes.get(&**urn)?.as_object()?,
-        };
-        let value = container.get(&at.attribute.name)?;
+        let value = self.whole(at)?;
         match &at.sub_attribute {
             None => Some(value),
             Some(sub) => value.as_object()?.get(&sub.name),
@@ -74,8 +70,7 @@ impl Document {
 
     /// The values at `at`, each with the number of its element.
     pub fn values(&self, at: &AttributeRef) -> Vec<(usize, &Value)> {
-        let whole = AttributeRef { sub_attribute: None, ..at.clone() };
-        let elements = match self.get(&whole) {
+        let elements = match self.whole(at) {
             None => return Vec::new(),
             Some(Value::Array(elements)) => elements.as_slice(),
             Some(single) => std::slice::from_ref(single),
@@ -88,31 +83,27 @@ impl Document {
         numbered.filter_map(|(number, element)| Some((number, leaf(element)?))).collect()
     }
 
+    /// The value of the attribute that `at` names, or names a part of.
+    fn whole(&self, at: &AttributeRef) -> Option<&Value> {
+        let container = match &at.extension {
+            None => &self.attributes,
+            Some(urn) => self.attributes.get(&**urn)?.as_object()?,
+        };
+        container.get(&at.attribute.name)
+    }
+
     /// Sets or unassigns the value at `at`; a container or parent that is left
     /// empty goes, one that is missing is made.
     pub(in crate::scim) fn set(&mut self, at: &AttributeRef, value: Option<Value>) {
-        let value = match &at.sub_attribute {
-            None => value,
-            Some(sub) => {
-                let whole = AttributeRef { sub_attribute: None, ..at.clone() };
-                let mut parent = match self.get(&whole) {
-                    Some(Value::Object(parent)) => parent.clone(),
-                    _ => Map::new(),
-                };
-                put(&mut parent, &sub.name, value);
-                (!parent.is_empty()).then_some(Value::Object(parent))
-            }
+        let name = &at.attribute.name;
+        let set_in = |container: &mut Map<String, Value>| match &at.sub_attribute {
+            None => put(container, name, value),
+            Some(sub) => change_inside(container, name, |parent| put(parent, &sub.name, value)),
         };
-        let Some(urn) = &at.extension else {
-            return put(&mut self.attributes, &at.attribute.name, value);
-        };
-        let mut container = match self.attributes.get(&**urn) {
-            Some(Value::Object(container)) => container.clone(),
-            _ => Map::new(),
-        };
-        put(&mut container, &at.attribute.name, value);
-        let container = (!container.is_empty()).then_some(Value::Object(container));
-        put(&mut self.attributes, urn, container);
+        match &at.extension {
+            None => set_in(&mut self.attributes),
+            Some(urn) => change_inside(&mut self.attributes, urn, set_in),
+        }
     }
 
     /// The user's name.
@@ -140,14 +131,23 @@ impl Document {
     }
 
     /// The same attributes in the order of the schema.
-    pub(in crate::scim) fn ordered(&self, resource_type: &ResourceType) -> Self {
-        let mut ordered = Self::default();
+    pub(in crate::scim) fn ordered(mut self, resource_type: &ResourceType) -> Self {
+        let mut ordered = Self { attributes: Map::with_capacity(self.attributes.len()) };
         for at in resource_type.attributes() {
-            if let Some(value) = self.get(&at) {
+            if let Some(value) = self.take(&at) {
                 ordered.insert_last(&at, order_parts(&at, value));
             }
         }
         ordered
+    }
+
+    /// Takes a value out; the order of what stays is lost.
+    fn take(&mut self, at: &AttributeRef) -> Option<Value> {
+        let container = match &at.extension {
+            None => &mut self.attributes,
+            Some(urn) => self.attributes.get_mut(&**urn)?.as_object_mut()?,
+        };
+        container.swap_remove(&at.attribute.name)
     }
 
     fn insert_last(&mut self, at: &AttributeRef, value: Value) {
@@ -172,19 +172,38 @@ fn put(object: &mut Map<String, Value>, name: &str, value: Option<Value>) {
     };
 }
 
+/// Changes the object at `name`, in its place.
+fn change_inside(
+    object: &mut Map<String, Value>,
+    name: &str,
+    change: impl FnOnce(&mut Map<String, Value>),
+) {
+    let mut inner = match object.get_mut(name).map(Value::take) {
+        Some(Value::Object(inner)) => inner,
+        _ => Map::new(),
+    };
+    change(&mut inner);
+    put(object, name, (!inner.is_empty()).then_some(Value::Object(inner)));
+}
+
 /// The value with sub-attributes in the order of the schema.
-fn order_parts(at: &AttributeRef, value: &Value) -> Value {
+fn order_parts(at: &AttributeRef, value: Value) -> Value {
     if at.attribute.attribute_type != AttributeType::Complex {
-        return value.clone();
+        return value;
     }
     match value {
-        Value::Array(elements) => elements.iter().map(|element| order_parts(at, element)).collect(),
-        Value::Object(parts) => {
-            let subs = at.attribute.sub_attributes.iter();
-            let ordered =
-                subs.filter_map(|sub| Some((sub.name.clone(), parts.get(&sub.name)?.clone())));
-            Value::Object(ordered.collect())
+        Value::Array(elements) => {
+            elements.into_iter().map(|element| order_parts(at, element)).collect()
         }
-        other => other.clone(),
+        Value::Object(mut parts) => {
+            // What was read from a body is in order already.
+            let mut subs = at.attribute.sub_attributes.iter();
+            if parts.keys().all(|name| subs.any(|sub| sub.name == *name)) {
+                return Value::Object(parts);
+            }
+            let subs = at.attribute.sub_attributes.iter();
+            Value::Object(subs.filter_map(|sub| parts.swap_remove_entry(&sub.name)).collect())
+        }
+        other => other,
     }
 }

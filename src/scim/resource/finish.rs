@@ -1,8 +1,11 @@
 //! The checks that need the whole document, for POST, PUT and PATCH alike.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{Document, MAX_ELEMENTS, MAX_KEY_BYTES};
 use crate::scim::{
@@ -25,12 +28,12 @@ pub(in crate::scim) fn finish(
             && let Some(Value::Array(elements)) = document.get(&at)
         {
             let tidied = tidy(elements, leniency);
-            if MAX_ELEMENTS < tidied.len() {
+            if MAX_ELEMENTS < tidied.as_ref().map_or(elements.len(), Vec::len) {
                 return Err(ScimError::InvalidValue(format!(
                     "`{at}` has more than {MAX_ELEMENTS} elements, which is the limit"
                 )));
             }
-            if tidied.len() != elements.len() {
+            if let Some(tidied) = tidied {
                 document.set(&at, (!tidied.is_empty()).then_some(Value::Array(tidied)));
             }
         }
@@ -42,18 +45,17 @@ pub(in crate::scim) fn finish(
 }
 
 /// Merges elements with the same `type` and `value` (RFC 7643 §2.4), and drops
-/// those that say nothing but their type.
-fn tidy(elements: &[Value], leniency: &Leniency) -> Vec<Value> {
+/// those that say nothing but their type; none if there are no such elements.
+fn tidy(elements: &[Value], leniency: &Leniency) -> Option<Vec<Value>> {
+    let drops = |element: &Value| leniency.empty_string_clears && is_bare(element);
+    let mut seen = HashSet::with_capacity(elements.len());
+    if elements.iter().all(|element| !drops(element) && seen.insert(Key::of(element))) {
+        return None;
+    }
     let mut tidied: Vec<Value> = Vec::with_capacity(elements.len());
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for element in elements {
-        if leniency.empty_string_clears && is_bare(element) {
-            continue;
-        }
-        let key = match element.get("value") {
-            Some(value) => format!("{}\0{value}", element.get("type").unwrap_or(&Value::Null)),
-            None => sorted(element).to_string(),
-        };
+    let mut places: HashMap<Key<'_>, usize> = HashMap::new();
+    for element in elements.iter().filter(|element| !drops(element)) {
+        let key = Key::of(element);
         match places.get(&key).and_then(|place| tidied.get_mut(*place)) {
             Some(Value::Object(known)) => {
                 known.extend(element.as_object().cloned().unwrap_or_default())
@@ -65,7 +67,23 @@ fn tidy(elements: &[Value], leniency: &Leniency) -> Vec<Value> {
             }
         }
     }
-    tidied
+    Some(tidied)
+}
+
+/// By what two elements are the same.
+#[derive(PartialEq, Eq, Hash)]
+enum Key<'a> {
+    Value { kind: Option<&'a Value>, value: &'a Value },
+    Whole(&'a Value),
+}
+
+impl<'a> Key<'a> {
+    fn of(element: &'a Value) -> Self {
+        match element.get("value") {
+            Some(value) => Self::Value { kind: element.get("type"), value },
+            None => Self::Whole(element),
+        }
+    }
 }
 
 fn is_bare(element: &Value) -> bool {
@@ -74,23 +92,14 @@ fn is_bare(element: &Value) -> bool {
         .is_some_and(|parts| parts.keys().all(|name| name == "type" || name == "primary"))
 }
 
-fn sorted(element: &Value) -> Value {
-    match element {
-        Value::Object(parts) => {
-            let mut parts: Vec<_> = parts.iter().collect();
-            parts.sort_by_key(|(name, _)| *name);
-            let parts = parts.into_iter().map(|(name, value)| (name.clone(), value.clone()));
-            Value::Object(Map::from_iter(parts))
-        }
-        other => other.clone(),
-    }
-}
-
 fn check_required(
     resource_type: &ResourceType,
     document: &Document,
     at: &AttributeRef,
 ) -> Result<(), ScimError> {
+    if !at.attribute.required {
+        return Ok(());
+    }
     // Attributes of an extension are required only if the extension is there.
     let present = match &at.extension {
         None => true,
@@ -99,7 +108,7 @@ fn check_required(
     let kept = at.attribute.returned != Returned::Never
         && at.attribute.mutability != Mutability::ReadOnly
         && !(resource_type.is_group() && at.attribute.name == "members");
-    if !at.attribute.required || !present || !kept {
+    if !present || !kept {
         return Ok(());
     }
     match document.get(at) {
@@ -127,22 +136,18 @@ fn check_extensions(resource_type: &ResourceType, document: &Document) -> Result
 
 /// Values that are looked up by have keys in an index, whose size is bounded.
 fn check_keys(resource_type: &ResourceType, document: &Document) -> Result<(), ScimError> {
-    let hot = ["userName", "displayName", "externalId"].into_iter().filter_map(|name| {
-        let attribute = resource_type.core_attribute(name)?;
-        Some(AttributeRef {
-            extension: None,
-            attribute: Arc::clone(attribute),
-            sub_attribute: None,
-        })
-    });
-    let indexed = resource_type.indexed_attributes().iter().filter(|indexed| !indexed.long);
-    for at in hot.chain(indexed.map(|indexed| indexed.attribute.clone())) {
-        for (_, value) in document.values(&at) {
-            if value.as_str().is_some_and(|value| MAX_KEY_BYTES < text::fold(value).len()) {
-                return Err(ScimError::InvalidValue(format!(
-                    "`{at}` is longer than {MAX_KEY_BYTES} bytes, which is the limit"
-                )));
-            }
+    let fits = |path: &str, value: &Value| match value.as_str() {
+        Some(value) if MAX_KEY_BYTES < text::fold(value).len() => Err(ScimError::InvalidValue(
+            format!("`{path}` is longer than {MAX_KEY_BYTES} bytes, which is the limit"),
+        )),
+        _ => Ok(()),
+    };
+    for name in ["userName", "displayName", "externalId"] {
+        document.attributes().get(name).map_or(Ok(()), |value| fits(name, value))?;
+    }
+    for indexed in resource_type.indexed_attributes().iter().filter(|indexed| !indexed.long) {
+        for (_, value) in document.values(&indexed.attribute) {
+            fits(&indexed.path, value)?;
         }
     }
     Ok(())
@@ -159,8 +164,8 @@ pub(in crate::scim) fn check_immutable(
         let parts =
             subs.map(|sub| AttributeRef { sub_attribute: Some(Arc::clone(sub)), ..at.clone() });
         for at in std::iter::once(at.clone()).chain(parts) {
-            let changed = before.get(&at).is_some() && before.get(&at) != after.get(&at);
-            if at.leaf().mutability == Mutability::Immutable && changed {
+            let changed = || before.get(&at).is_some_and(|value| Some(value) != after.get(&at));
+            if at.leaf().mutability == Mutability::Immutable && changed() {
                 return Err(ScimError::Mutability {
                     path: at.to_string(),
                     mutability: "immutable",

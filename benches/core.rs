@@ -1,0 +1,275 @@
+//! What the protocol itself costs, without HTTP and without a database.
+//!
+//! `cargo bench --bench core` runs all of them, `cargo bench --bench core --
+//! patch` those whose name contains `patch`. The figures are in `RESULTS.md`.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark whose input is wrong must stop")]
+
+use std::{hint::black_box, sync::Arc};
+
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use criterion::{BatchSize, Criterion, Throughput};
+use muster::{
+    event::{EventUri, SetClaims, SigningKey, jti, receive},
+    scim::{
+        dialect::{Dialect, Leniency},
+        filter, json, message,
+        patch::{self, PatchOp},
+        resource::{Document, Facts, Projection, ResourceId, Version, render, represent, validate},
+        schema::{Registry, ResourceType},
+    },
+};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+const SHORT: &str = r#"userName eq "amelia.abbott@contoso-bench.example.com""#;
+const ENTRA: &str = r#"emails[type eq "work"].value eq "amelia.abbott@contoso-bench.example.com""#;
+const TEN_TERMS: &str = concat!(
+    r#"active eq true and userType eq "Employee" and (name.familyName sw "Abb" or "#,
+    r#"name.familyName sw "Ber" or displayName co "amelia") and not (title ew "Intern") and "#,
+    r#"emails[type eq "work" and value co "@contoso"] and "#,
+    r#"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department eq "Engineering" "#,
+    r#"and externalId pr"#,
+);
+
+const CREATED_US: i64 = 1_790_000_004_123_456;
+const ISSUER: &str = "https://roll.example/t/contoso";
+const AUDIENCE: &str = "https://app.example/events";
+
+fn main() {
+    let mut criterion = Criterion::default().configure_from_args();
+    filters(&mut criterion);
+    bodies(&mut criterion);
+    patches(&mut criterion);
+    answers(&mut criterion);
+    sets(&mut criterion);
+    criterion.final_summary();
+}
+
+fn filters(criterion: &mut Criterion) {
+    let (user, leniency) = user_type();
+    let resource = represent(&stored(), &facts(&user), None).unwrap();
+    for (name, text) in [("short", SHORT), ("entra", ENTRA), ("ten terms", TEN_TERMS)] {
+        let parsed = filter::parse(text, leniency).unwrap();
+        let checked = filter::check(&parsed, &user, leniency).unwrap();
+        criterion.bench_function(&format!("filter/parse/{name}"), |bencher| {
+            bencher.iter(|| filter::parse(black_box(text), leniency));
+        });
+        criterion.bench_function(&format!("filter/check/{name}"), |bencher| {
+            bencher.iter(|| filter::check(black_box(&parsed), &user, leniency));
+        });
+        // The long one must not stop at its first term, so it has to match.
+        assert_eq!(filter::eval(&checked, &resource), name == "ten terms");
+        criterion.bench_function(&format!("filter/eval/{name}"), |bencher| {
+            bencher.iter(|| filter::eval(black_box(&checked), &resource));
+        });
+    }
+}
+
+fn bodies(criterion: &mut Criterion) {
+    let (user, leniency) = user_type();
+    let text = body();
+    let mut group = criterion.benchmark_group("body");
+    group.throughput(Throughput::Bytes(u64::try_from(text.len()).unwrap()));
+    group.bench_function("parse JSON", |bencher| {
+        bencher.iter(|| json::parse_object(black_box(text.as_bytes())));
+    });
+    let parsed = json::parse_object(text.as_bytes()).unwrap();
+    group.bench_function("validate", |bencher| {
+        let body = || parsed.clone();
+        bencher.iter_batched(
+            body,
+            |body| validate(&user, body, None, leniency),
+            BatchSize::SmallInput,
+        );
+    });
+    let document = document();
+    group.bench_function("store", |bencher| bencher.iter(|| document.to_json(&user)));
+    group.finish();
+}
+
+fn patches(criterion: &mut Criterion) {
+    let (user, leniency) = user_type();
+    let before = document();
+    for (name, operations) in [
+        ("active", json!([{ "op": "Replace", "path": "active", "value": "False" }])),
+        ("usual", usual_operations()),
+    ] {
+        let body = patch_body(&operations);
+        let patch = PatchOp::parse(body.clone(), &user, leniency).unwrap();
+        assert_ne!(patch::apply(&user, &before, &patch, leniency).unwrap().document, before);
+        criterion.bench_function(&format!("patch/parse/{name}"), |bencher| {
+            let body = || body.clone();
+            let parse = |body| PatchOp::parse(body, &user, leniency);
+            bencher.iter_batched(body, parse, BatchSize::SmallInput);
+        });
+        criterion.bench_function(&format!("patch/apply/{name}"), |bencher| {
+            bencher.iter(|| patch::apply(&user, black_box(&before), &patch, leniency));
+        });
+        criterion.bench_function(&format!("patch/parse and apply/{name}"), |bencher| {
+            let body = || body.clone();
+            let both = |body| {
+                let patch = PatchOp::parse(body, &user, leniency)?;
+                patch::apply(&user, black_box(&before), &patch, leniency)
+            };
+            bencher.iter_batched(body, both, BatchSize::SmallInput);
+        });
+    }
+}
+
+fn answers(criterion: &mut Criterion) {
+    let (user, leniency) = user_type();
+    let (stored, facts) = (stored(), facts(&user));
+    criterion.bench_function("answer/render", |bencher| {
+        bencher.iter(|| render(black_box(&stored), &facts, None));
+    });
+    let names = Some("userName,emails.value");
+    criterion.bench_function("answer/projection/parse", |bencher| {
+        bencher.iter(|| Projection::parse(black_box(names), None, &user, leniency));
+    });
+    let projection = Projection::parse(names, None, &user, leniency).unwrap();
+    criterion.bench_function("answer/projection/project", |bencher| {
+        bencher.iter(|| {
+            let mut full = represent(black_box(&stored), &facts, None).unwrap();
+            projection.apply(&user, &mut full);
+            Value::Object(full).to_string()
+        });
+    });
+    criterion.bench_function("answer/list of 100", |bencher| {
+        bencher.iter(|| {
+            let one = |_| render(black_box(&stored), &facts, None);
+            let page: Vec<String> = (0..100).map(one).collect();
+            message::list_response(10_000, 1, &page)
+        });
+    });
+}
+
+fn sets(criterion: &mut Criterion) {
+    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let key = SigningKey::new("contoso-a".to_owned(), pair).unwrap();
+    let uri = EventUri::SessionRevoked;
+    let sub_id = json!({
+        "format": "iss_sub",
+        "iss": "https://idp.example/",
+        "sub": "00000000-3f1c-4a55-9d0e-000000000000",
+    });
+    let payload = json!({ "event_timestamp": CREATED_US / 1_000_000 });
+    let issued_at = CREATED_US / 1_000_000;
+    let claims = || {
+        SetClaims {
+            issuer: ISSUER,
+            audience: AUDIENCE,
+            jti: &jti(Uuid::from_u128(1), Uuid::from_u128(2)),
+            issued_at,
+            txn: "txn-1",
+            sub_id: &sub_id,
+            uri,
+            payload: &payload,
+        }
+        .to_json()
+    };
+    criterion.bench_function("set/claims", |bencher| bencher.iter(claims));
+    let signed = claims();
+    criterion.bench_function("set/sign RS256 2048", |bencher| {
+        bencher.iter(|| key.sign(black_box(&signed)));
+    });
+    let token = key.sign(&signed).unwrap();
+    let jwks = json!({ "keys": [key.public_jwk()] });
+    let check = || receive::verify(black_box(&token), &jwks, ISSUER, AUDIENCE, issued_at);
+    assert_eq!(check(), Ok(signed));
+    criterion.bench_function("set/verify RS256 2048", |bencher| bencher.iter(check));
+}
+
+fn user_type() -> (Arc<ResourceType>, &'static Leniency) {
+    (Registry::builtin().user(), Dialect::Generic.leniency())
+}
+
+/// What Entra sends when a person moves to another department and is disabled.
+fn usual_operations() -> Value {
+    const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    json!([
+        { "op": "Replace", "path": "active", "value": "False" },
+        { "op": "Replace", "path": "displayName", "value": "Amelia Berg" },
+        { "op": "Replace", "path": "name.familyName", "value": "Berg" },
+        { "op": "Replace", "path": "emails[type eq \"work\"].value", "value": "amelia.berg@contoso-bench.example.com" },
+        { "op": "Add", "path": format!("{ENTERPRISE}:department"), "value": "Legal" },
+        { "op": "Add", "path": format!("{ENTERPRISE}:manager"), "value": "9f3c1b60-1d2e-4c57-8a30-000000000271" },
+    ])
+}
+
+fn patch_body(operations: &Value) -> Map<String, Value> {
+    let body = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": operations,
+    });
+    json::parse_object(body.to_string().as_bytes()).unwrap()
+}
+
+fn facts(user: &ResourceType) -> Facts<'_> {
+    Facts {
+        id: ResourceId::new(Uuid::from_u128(0x0199_6f5e_0000_7000_8000_0000_0000_0001)),
+        resource_type: &user.name,
+        location: "https://roll.example/t/contoso/scim/v2/Users/01996f5e-0000-7000-8000-000000000001",
+        version: Version(3),
+        created_us: CREATED_US,
+        modified_us: CREATED_US,
+    }
+}
+
+fn document() -> Document {
+    let (user, leniency) = user_type();
+    let body = json::parse_object(body().as_bytes()).unwrap();
+    validate(&user, body, None, leniency).unwrap().document
+}
+
+fn stored() -> String {
+    document().to_json(&Registry::builtin().user())
+}
+
+/// A user as Entra creates it, with the enterprise extension: 1.2 KB.
+fn body() -> String {
+    json!({
+        "schemas": [
+            "urn:ietf:params:scim:schemas:core:2.0:User",
+            "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User",
+        ],
+        "externalId": "00000000-3f1c-4a55-9d0e-000000000000",
+        "userName": "user0000000.abbott@contoso-bench.example.com",
+        "active": true,
+        "displayName": "Amelia Abbott",
+        "nickName": "Amelia",
+        "title": "Senior Engineering Specialist",
+        "userType": "Employee",
+        "preferredLanguage": "en-US",
+        "locale": "en-US",
+        "timezone": "Europe/Zurich",
+        "name": { "formatted": "Amelia Abbott", "familyName": "Abbott", "givenName": "Amelia" },
+        "emails": [
+            { "value": "user0000000.abbott@contoso-bench.example.com", "type": "work", "primary": true },
+            { "value": "private0@mail.example.net", "type": "home", "primary": false },
+        ],
+        "phoneNumbers": [
+            { "value": "+41 44 555 0000", "type": "work" },
+            { "value": "+41 79 555 0000", "type": "mobile" },
+        ],
+        "addresses": [{
+            "type": "work",
+            "formatted": "1 Harbour Street, 8000 Zurich",
+            "streetAddress": "1 Harbour Street",
+            "locality": "Zurich",
+            "region": "ZH",
+            "postalCode": "8000",
+            "country": "CH",
+            "primary": true,
+        }],
+        "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {
+            "employeeNumber": "E0000000",
+            "department": "Engineering",
+            "costCenter": "CC-0000",
+            "organization": "Contoso Bench AG",
+            "division": "Engineering EMEA",
+        },
+        "meta": { "resourceType": "User" },
+    })
+    .to_string()
+}
