@@ -44,7 +44,7 @@ impl PatchOp {
         for operation in operations {
             parser.read_operation(operation)?;
         }
-        // What is wrong inside tells more than what is too much around it.
+        // What is wrong with an operation tells more than what is too much beside them.
         if let Some(surplus) = parser.surplus {
             return Err(unexpected(&surplus));
         }
@@ -97,7 +97,7 @@ impl Parser<'_> {
                 "path" => path = Some(member),
                 "value" => value = Some(member),
                 _ if loose => (),
-                _ => self.surplus = Some(name),
+                _ => return Err(unexpected(&name)),
             }
         }
         let verb = op.as_ref().and_then(Value::as_str).and_then(Verb::from_word);
