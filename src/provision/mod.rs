@@ -30,7 +30,7 @@ use crate::{
     tenant::{Caller, Scope},
 };
 
-pub use query::Query;
+pub use query::{Query, Search};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]

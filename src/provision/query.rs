@@ -3,7 +3,7 @@
 //! What indexes can answer, the database counts and pages. What they cannot is
 //! evaluated here on the rows that are left, under a limit on rows and time.
 
-use std::{collections::HashMap, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use super::{Access, ProvisionError, Provisioner, represent::Derived};
 use crate::{
@@ -15,11 +15,22 @@ use crate::{
         resource::{Projection, ResourceId},
     },
     store::{Selection, StoredResource, View},
-    tenant::Scope,
+    tenant::{Caller, Scope},
 };
 
 /// Rows that are evaluated at a time.
 const CHUNK: u64 = 500;
+
+/// What a query over several types asks, before it is known what each type has.
+#[derive(Debug, Clone)]
+pub struct Search {
+    /// Which resources; all if there is none.
+    pub filter: Option<String>,
+    /// Which of them, counted through all types.
+    pub page: IndexPage,
+    /// Which attributes, and which not, separated by commas.
+    pub attributes: (Option<String>, Option<String>),
+}
 
 /// What a query asks.
 #[derive(Debug, Clone)]
@@ -56,15 +67,65 @@ impl Provisioner {
     pub async fn query(&self, access: &Access, query: &Query) -> Result<String, ProvisionError> {
         access.authorise(Scope::Read)?;
         let view = self.store.tenant(access.caller.tenant).view().await?;
-        let selection = view.select(&access.resource_type, query.filter.as_ref());
-        let (total, resources) = match &query.filter {
-            Some(filter) if !selection.is_exact() => {
-                self.scan(access, &view, &selection, filter, query.page).await?
-            }
-            _ => page(&view, &selection, query.page).await?,
-        };
+        let (total, resources) =
+            self.find(access, &view, query.filter.as_ref(), query.page).await?;
         let texts = self.texts(access, &view, &resources, &query.projection).await?;
         Ok(message::list_response(total, query.page.start_index, &texts))
+    }
+
+    /// Answers a query over every type of resource: type after type, each in the
+    /// order of creation (RFC 7644 §3.4.2.1).
+    ///
+    /// # Errors
+    ///
+    /// `InvalidFilter` if no type has an attribute of the filter; `TooMany` if it
+    /// would look at more rows than the limit.
+    pub async fn query_all(
+        &self,
+        caller: &Arc<Caller>,
+        search: &Search,
+    ) -> Result<String, ProvisionError> {
+        let (leniency, types) = (caller.dialect.leniency(), self.registry.resource_types());
+        let filter =
+            search.filter.as_deref().map(|text| filter::parse(text, leniency)).transpose()?;
+        let view = self.store.tenant(caller.tenant).view().await?;
+        let (attributes, excluded) =
+            (search.attributes.0.as_deref(), search.attributes.1.as_deref());
+        let (mut total, mut texts) = (0, Vec::new());
+        let mut page = search.page;
+        for resource_type in types {
+            let access =
+                Access { caller: Arc::clone(caller), resource_type: Arc::clone(resource_type) };
+            access.authorise(Scope::Read)?;
+            let projection = Projection::parse(attributes, excluded, resource_type, leniency)?;
+            let filter = filter
+                .as_ref()
+                .map(|filter| filter::check_across(filter, resource_type, types, leniency))
+                .transpose()?;
+            let (found, resources) = self.find(&access, &view, filter.as_ref(), page).await?;
+            total += found;
+            page.start_index = page.start_index.saturating_sub(found).max(1);
+            page.count -= u64::try_from(resources.len()).unwrap_or(page.count).min(page.count);
+            texts.extend(self.texts(&access, &view, &resources, &projection).await?);
+        }
+        Ok(message::list_response(total, search.page.start_index, &texts))
+    }
+
+    /// How many resources of a type match, and those of the page.
+    async fn find(
+        &self,
+        access: &Access,
+        view: &View,
+        filter: Option<&CheckedFilter>,
+        page: IndexPage,
+    ) -> Result<(u64, Vec<StoredResource>), ProvisionError> {
+        let selection = view.select(&access.resource_type, filter);
+        match filter {
+            Some(filter) if !selection.is_exact() => {
+                self.scan(access, view, &selection, filter, page).await
+            }
+            _ => page_of(view, &selection, page).await,
+        }
     }
 
     async fn texts(
@@ -172,7 +233,7 @@ impl Provisioner {
 }
 
 /// A page that the database can choose, and how many there are in all.
-async fn page(
+async fn page_of(
     view: &View,
     selection: &Selection,
     page: IndexPage,

@@ -71,6 +71,8 @@ impl View {
         filter: &CheckedFilter,
     ) -> Condition {
         match filter {
+            CheckedFilter::And(terms) if terms.is_empty() => Condition::always(true),
+            CheckedFilter::Or(terms) if terms.is_empty() => Condition::always(false),
             CheckedFilter::And(terms) => {
                 all(terms.iter().map(|term| self.condition(resource_type, term)))
             }

@@ -117,6 +117,25 @@ fn patch_op() -> MetaSchema {
     }
 }
 
+fn search_request() -> MetaSchema {
+    let text = || inline(MetaSchema::new("string"));
+    let texts = || inline(array(text()));
+    let number = || inline(MetaSchema::new("integer"));
+    MetaSchema {
+        description: Some("A query in a body, RFC 7644 §3.4.3."),
+        properties: vec![
+            ("schemas", texts()),
+            ("filter", text()),
+            ("startIndex", number()),
+            ("count", number()),
+            ("attributes", texts()),
+            ("excludedAttributes", texts()),
+        ],
+        required: vec!["schemas"],
+        ..MetaSchema::new("object")
+    }
+}
+
 macro_rules! body {
     ($(#[$doc:meta] $name:ident: $schema:expr, $needs:expr;)+) => {
         $(
@@ -166,6 +185,10 @@ body! {
     UserList: list("User"), Some(User::register);
     /// A page of groups.
     GroupList: list("Group"), Some(Group::register);
+    /// A page of resources of every type.
+    ResourceList: list("User"), Some(User::register);
     /// A PATCH request.
     PatchOp: patch_op(), None;
+    /// A query in a body.
+    SearchRequest: search_request(), None;
 }

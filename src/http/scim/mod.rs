@@ -10,6 +10,7 @@ mod discovery;
 mod groups;
 mod parameters;
 mod resources;
+mod search;
 mod unsupported;
 mod users;
 
@@ -29,13 +30,23 @@ use super::{
 };
 use crate::{provision::Provisioner, scim::ScimError, tenant::Caller};
 
-type Apis =
-    (users::UsersApi, groups::GroupsApi, discovery::DiscoveryApi, unsupported::UnsupportedApi);
+type Apis = (
+    users::UsersApi,
+    groups::GroupsApi,
+    search::SearchApi,
+    discovery::DiscoveryApi,
+    unsupported::UnsupportedApi,
+);
 
 /// The routes below the base; their handlers find the [`Provisioner`] in the request.
 fn service() -> OpenApiService<Apis, ()> {
-    let apis =
-        (users::UsersApi, groups::GroupsApi, discovery::DiscoveryApi, unsupported::UnsupportedApi);
+    let apis = (
+        users::UsersApi,
+        groups::GroupsApi,
+        search::SearchApi,
+        discovery::DiscoveryApi,
+        unsupported::UnsupportedApi,
+    );
     OpenApiService::new(apis, "Muster SCIM 2.0", env!("CARGO_PKG_VERSION"))
         .description("Users and groups of one tenant (RFC 7643, RFC 7644).")
         .license(LicenseObject::new("MIT OR Apache-2.0"))

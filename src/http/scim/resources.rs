@@ -1,16 +1,19 @@
 //! What the endpoints of users and groups share: unpack, call one use case, pack.
 
+use std::sync::Arc;
+
 use poem::{Request, http::header};
 use poem_openapi::{ApiResponse, types::Type};
 
 use crate::{
     http::{error::ScimFailure, payload::ScimJson},
-    provision::{Access, Answered, Provisioner, Query, Terms},
+    provision::{Access, Answered, Provisioner, Query, Search, Terms},
     scim::{
-        ScimError,
-        query::IndexPage,
+        ScimError, json,
+        query::{IndexPage, SearchRequest},
         resource::{Precondition, Projection},
     },
+    tenant::Caller,
 };
 
 /// Longest `Muster-Notice`, in bytes.
@@ -101,6 +104,7 @@ impl<T: Type> CreatedResponse<T> {
 }
 
 /// The parameters that shape an answer.
+#[derive(Default)]
 pub(super) struct Shape {
     pub(super) attributes: Option<String>,
     pub(super) excluded: Option<String>,
@@ -138,6 +142,7 @@ pub(super) fn precondition(
 }
 
 /// The parameters of a query.
+#[derive(Default)]
 pub(super) struct Listing {
     pub(super) filter: Option<String>,
     pub(super) start_index: Option<String>,
@@ -147,31 +152,67 @@ pub(super) struct Listing {
     pub(super) shape: Shape,
 }
 
+impl From<SearchRequest> for Listing {
+    fn from(search: SearchRequest) -> Self {
+        Self {
+            filter: search.filter,
+            start_index: search.start_index,
+            count: search.count,
+            sort_by: search.sort_by,
+            cursor: search.cursor,
+            shape: Shape { attributes: search.attributes, excluded: search.excluded },
+        }
+    }
+}
+
 impl Listing {
+    /// The query that a body asks.
+    pub(super) fn read(body: &[u8]) -> Result<Self, ScimError> {
+        Ok(SearchRequest::parse(json::parse_object(body)?)?.into())
+    }
+
+    /// Which page is asked for; refuses what is not offered.
+    fn page(&self, provisioner: &Provisioner, caller: &Caller) -> Result<IndexPage, ScimError> {
+        if self.sort_by.is_some() {
+            return Err(ScimError::NotImplemented("sorting (`sortBy`)"));
+        }
+        if self.cursor.is_some() {
+            return Err(ScimError::NotImplemented("paging by `cursor`"));
+        }
+        let (limits, start_index) = (provisioner.limits(), self.start_index.as_deref());
+        IndexPage::parse(
+            start_index,
+            self.count.as_deref(),
+            limits.max_results,
+            limits.default_results,
+            !caller.dialect.leniency().ignore_unknown,
+        )
+    }
+
+    /// Answers the query over every type of resource.
+    pub(super) async fn answer_all<T: Type>(
+        self,
+        provisioner: &Provisioner,
+        caller: &Arc<Caller>,
+    ) -> Result<ListedResponse<T>, ScimFailure> {
+        let page = self.page(provisioner, caller)?;
+        let attributes = (self.shape.attributes, self.shape.excluded);
+        let search = Search { filter: self.filter, page, attributes };
+        let text = provisioner.query_all(caller, &search).await?;
+        Ok(ListedResponse::Ok(ScimJson::new(text)))
+    }
+
     /// Answers the query.
     pub(super) async fn answer<T: Type>(
         self,
         provisioner: &Provisioner,
         access: &Access,
     ) -> Result<ListedResponse<T>, ScimFailure> {
-        if self.sort_by.is_some() {
-            return Err(ScimError::NotImplemented("sorting (`sortBy`)").into());
-        }
-        if self.cursor.is_some() {
-            return Err(ScimError::NotImplemented("paging by `cursor`").into());
-        }
+        let page = self.page(provisioner, &access.caller)?;
         let filter = match &self.filter {
             Some(text) => Some(provisioner.filter(access, text)?),
             None => None,
         };
-        let limits = provisioner.limits();
-        let page = IndexPage::parse(
-            self.start_index.as_deref(),
-            self.count.as_deref(),
-            limits.max_results,
-            limits.default_results,
-            !access.caller.dialect.leniency().ignore_unknown,
-        )?;
         let projection = self.shape.projection(access)?;
         let query = Query { filter, page, projection };
         let text = provisioner.query(access, &query).await?;

@@ -32,10 +32,6 @@ macro_rules! refusals {
 
 refusals! {
     bulk: "post" "/Bulk" "bulk" "Bulk",
-    search_all: "post" "/.search" "search" "searching with POST",
-    query_all: "get" "/" "query" "querying across resource types",
-    search_users: "post" "/Users/.search" "users.search" "searching with POST",
-    search_groups: "post" "/Groups/.search" "groups.search" "searching with POST",
     read_me: "get" "/Me" "me.read" "the alias `/Me`",
     create_me: "post" "/Me" "me.create" "the alias `/Me`",
     replace_me: "put" "/Me" "me.replace" "the alias `/Me`",

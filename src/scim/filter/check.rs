@@ -1,5 +1,7 @@
 //! Filters against the schemas of a resource type.
 
+use std::sync::Arc;
+
 use serde_json::Number;
 
 use super::{CheckedFilter, CompareOp, Filter, Literal, Operand};
@@ -23,7 +25,22 @@ pub fn check(
     resource_type: &ResourceType,
     leniency: &Leniency,
 ) -> Result<CheckedFilter, ScimError> {
-    Checker { scope: Scope::Resource(resource_type), leniency }.check(filter)
+    Checker { scope: Scope::Resource(resource_type, &[]), leniency }.check(filter)
+}
+
+/// As [`check`], for a query over several types: what `resource_type` lacks and
+/// another of `all` has counts as having no value (RFC 7644 §3.4.2.1).
+///
+/// # Errors
+///
+/// As [`check`]; an attribute is unknown if no type has it.
+pub fn check_across(
+    filter: &Filter,
+    resource_type: &ResourceType,
+    all: &[Arc<ResourceType>],
+    leniency: &Leniency,
+) -> Result<CheckedFilter, ScimError> {
+    Checker { scope: Scope::Resource(resource_type, all), leniency }.check(filter)
 }
 
 /// Checks a filter over the elements of an attribute: what stands between the
@@ -49,7 +66,8 @@ pub fn check_element(
 /// Whose attributes the paths name.
 #[derive(Clone, Copy)]
 enum Scope<'a> {
-    Resource(&'a ResourceType),
+    /// Of a type, and the types that are queried together with it.
+    Resource(&'a ResourceType, &'a [Arc<ResourceType>]),
     Element(&'a AttributeRef),
 }
 
@@ -60,6 +78,9 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn check(&self, filter: &Filter) -> Result<CheckedFilter, ScimError> {
+        if let Some(answer) = self.without_value(filter) {
+            return Ok(answer);
+        }
         Ok(match filter {
             Filter::And(terms) => CheckedFilter::And(self.check_all(terms)?),
             Filter::Or(terms) => CheckedFilter::Or(self.check_all(terms)?),
@@ -79,13 +100,31 @@ impl Checker<'_> {
         })
     }
 
+    /// The answer to a comparison with an attribute that only other types have.
+    fn without_value(&self, filter: &Filter) -> Option<CheckedFilter> {
+        let Scope::Resource(resource_type, all) = self.scope else { return None };
+        let (path, holds) = match filter {
+            Filter::Compare { path, op, value } => {
+                let differs = matches!(op, CompareOp::Ne);
+                (path, differs != matches!(value, Literal::Null))
+            }
+            Filter::Present(path) | Filter::ValuePath { path, .. } => (path, false),
+            Filter::And(_) | Filter::Or(_) | Filter::Not(_) => return None,
+        };
+        let has = |kind: &ResourceType| resolve(path, kind, self.leniency).is_ok();
+        (!has(resource_type) && all.iter().any(|kind| has(kind))).then(|| match holds {
+            true => CheckedFilter::And(Vec::new()),
+            false => CheckedFilter::Or(Vec::new()),
+        })
+    }
+
     fn check_all(&self, terms: &[Filter]) -> Result<Vec<CheckedFilter>, ScimError> {
         terms.iter().map(|term| self.check(term)).collect()
     }
 
     fn attribute(&self, path: &AttributePath) -> Result<AttributeRef, ScimError> {
         let attribute = match self.scope {
-            Scope::Resource(resource_type) => {
+            Scope::Resource(resource_type, _) => {
                 match resolve(path, resource_type, self.leniency).map_err(as_filter_error)? {
                     Resolved::Attribute(attribute) => attribute,
                     Resolved::Extension(_) | Resolved::Core => {

@@ -15,7 +15,7 @@ mod tests;
 
 use crate::scim::path::{AttributePath, AttributeRef};
 
-pub use check::{check, check_element};
+pub use check::{check, check_across, check_element};
 pub use eval::{eval, eval_element};
 pub(in crate::scim) use parse::parse_value_filter;
 pub use parse::{MAX_BYTES, MAX_DEPTH, MAX_TERMS, parse};
@@ -145,9 +145,9 @@ pub enum Operand {
 /// complement. `eq null` is read as `not pr`, `ne null` as `pr`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CheckedFilter {
-    /// Every term holds.
+    /// Every term holds; without a term it is true.
     And(Vec<CheckedFilter>),
-    /// Some term holds.
+    /// Some term holds; without a term it is false.
     Or(Vec<CheckedFilter>),
     /// The term does not hold.
     Not(Box<CheckedFilter>),

@@ -1,12 +1,15 @@
 //! What a query asks besides its filter (RFC 7644 §3.4.2): which page.
 //!
 //! Parameters arrive as text. Here they become numbers that cannot overflow
-//! what is computed from them.
+//! what is computed from them. A [`SearchRequest`] is the same in a body.
 
+mod search;
 #[cfg(test)]
 mod tests;
 
 use crate::scim::ScimError;
+
+pub use search::SearchRequest;
 
 /// Digits a page number may have: all numbers of that length fit an `i64`.
 const MAX_DIGITS: usize = 18;
@@ -63,26 +66,5 @@ fn number(name: &str, text: Option<&str>, strict: bool) -> Result<Option<u64>, S
             "`{name}` must be a whole number of at most {MAX_DIGITS} digits"
         ))),
         _ => Ok(None),
-    }
-}
-
-/// Finds the value of a parameter, without regard to the name's case.
-///
-/// # Errors
-///
-/// [`ScimError::InvalidValue`] if it is given twice, so that no two layers can
-/// choose different ones.
-pub fn single<'a>(
-    params: &'a [(String, String)],
-    name: &str,
-) -> Result<Option<&'a str>, ScimError> {
-    let mut values =
-        params.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    let first = values.next();
-    match values.next() {
-        Some(_) => {
-            Err(ScimError::InvalidValue(format!("`{name}` must be given once, but is repeated")))
-        }
-        None => Ok(first.map(String::as_str)),
     }
 }

@@ -1,6 +1,8 @@
 //! Tests of pages and parameters.
 
-use super::{IndexPage, single};
+use serde_json::{Value, json};
+
+use super::{IndexPage, SearchRequest};
 use crate::scim::{ScimError, ScimType};
 
 /// Reads with a limit of 1,000 and a default of 100.
@@ -70,18 +72,33 @@ fn what_is_no_number_is_ignored_or_refused_but_never_wrapped() {
     }
 }
 
-#[test]
-fn a_parameter_given_twice_is_refused() {
-    let params: Vec<(String, String)> =
-        [("filter", "a"), ("COUNT", "1"), ("Filter", "b"), ("sortBy", "")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
+#[track_caller]
+fn check_search(body: Value, expected: Result<SearchRequest, ScimType>) {
+    let Value::Object(body) = body else { panic!("not an object") };
+    let read = SearchRequest::parse(body).map_err(|error| error.scim_type().unwrap());
+    assert_eq!(read, expected);
+}
 
-    assert_eq!(single(&params, "count"), Ok(Some("1")));
-    assert_eq!(single(&params, "sortby"), Ok(Some("")));
-    assert_eq!(single(&params, "startIndex"), Ok(None));
-    // R161
-    let error = single(&params, "filter").unwrap_err();
-    assert_eq!(error.scim_type(), Some(ScimType::InvalidValue));
-    assert_eq!(error.to_string(), "`filter` must be given once, but is repeated");
+#[test]
+fn a_search_says_in_a_body_what_a_query_says_in_a_url() {
+    let schemas = "urn:ietf:params:scim:api:messages:2.0:SearchRequest";
+    // R310, R311
+    check_search(
+        json!({ "schemas": [schemas], "filter": "userName pr", "startIndex": 1, "count": 10,
+            "attributes": ["userName", "emails.value"], "unknown": 1 }),
+        Ok(SearchRequest {
+            filter: Some("userName pr".to_owned()),
+            start_index: Some("1".to_owned()),
+            count: Some("10".to_owned()),
+            attributes: Some("userName,emails.value".to_owned()),
+            ..SearchRequest::default()
+        }),
+    );
+    // R313
+    check_search(json!({ "filter": "userName pr" }), Err(ScimType::InvalidSyntax));
+    for wrong in [json!({ "count": "10" }), json!({ "filter": 1 }), json!({ "attributes": "id" })] {
+        let mut body = wrong;
+        body["schemas"] = json!([schemas]);
+        check_search(body, Err(ScimType::InvalidValue));
+    }
 }
