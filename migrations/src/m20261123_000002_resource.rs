@@ -39,7 +39,7 @@ impl MigrationTrait for Migration {
                 // Lists and pages are in the order of ids, which are in the order of creation.
                 "create index resource_list on resource (tenant_id, resource_type, id)",
                 "create index resource_external_id
-                    on resource (tenant_id, resource_type, external_id)
+                    on resource (tenant_id, resource_type, external_id, id)
                     where external_id is not null",
                 "create index resource_display_key
                     on resource (tenant_id, resource_type, display_key, id)",

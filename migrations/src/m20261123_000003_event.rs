@@ -56,12 +56,13 @@ impl MigrationTrait for Migration {
                     finished_us bigint,
                     last_status integer,
                     last_error text,
-                    primary key (tenant_id, stream_id, seq),
+                    primary key (tenant_id, seq, stream_id),
                     constraint delivery_stream foreign key (tenant_id, stream_id)
                         references stream (tenant_id, id) on delete cascade)",
                 // state 0 is unfinished; finished rows stay for the record and
                 // must not slow the search for work.
                 "create index delivery_due on delivery (due_us) where state = 0",
+                "create index delivery_open on delivery (tenant_id, stream_id, seq) where state = 0",
                 "create index delivery_subject
                     on delivery (tenant_id, stream_id, subject_key, seq) where state = 0",
             ],

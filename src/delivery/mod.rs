@@ -14,6 +14,7 @@
 pub mod backoff;
 pub mod issue;
 pub mod keys;
+mod lease;
 mod measure;
 mod outcome;
 mod outgoing;

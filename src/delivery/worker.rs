@@ -14,8 +14,8 @@ use super::{
     backoff::{Next, decide},
     issue::Issuer,
     keys::KeyRing,
+    lease::{LEASE, Leases},
     measure::{self, dyn_error},
-    outgoing::TOTAL_TIMEOUT,
     push::Pusher,
     queue::{Group, Queue},
 };
@@ -27,10 +27,6 @@ use crate::{
 
 /// Claims held in memory. More would wait here while other workers idle.
 const CAPACITY: usize = 256;
-/// Longer than all attempts of a transaction take.
-const LEASE: Duration = Duration::from_mins(2);
-/// Left of a lease, this is too little to begin an attempt.
-const LAST_START: Duration = TOTAL_TIMEOUT.saturating_add(Duration::from_secs(5));
 /// How long to sleep at most: a wake-up may get lost, and other processes
 /// append events too.
 const IDLE: Duration = Duration::from_secs(1);
@@ -43,6 +39,7 @@ pub struct DeliveryWorker {
     issuer: Issuer,
     pusher: Pusher,
     clock: Clock,
+    leases: Leases,
 }
 
 /// Whether a subject's next claim may follow.
@@ -68,12 +65,19 @@ impl DeliveryWorker {
     /// A worker that signs as `issuer` and sends with what `keys` hold; call
     /// [`DeliveryWorker::run`].
     pub fn new(store: Store, keys: KeyRing, issuer: Issuer, pusher: Pusher, clock: Clock) -> Self {
-        Self { store, keys, issuer, pusher, clock }
+        Self { store, keys, issuer, pusher, clock, leases: Leases::default() }
     }
 
     /// Delivers until `shutdown`. An attempt that has begun is finished and
     /// recorded; the rest is given back.
     pub async fn run(self, shutdown: CancellationToken) {
+        tokio::select! {
+            () = self.serve(&shutdown) => (),
+            () = self.leases.keep_up(&self.store, &self.clock) => (),
+        }
+    }
+
+    async fn serve(&self, shutdown: &CancellationToken) {
         let wake_up = self.store.appended();
         let mut queue = Queue::default();
         let mut in_flight = FuturesUnordered::new();
@@ -85,7 +89,7 @@ impl DeliveryWorker {
 
             let pause = self.fill(&mut queue).await;
             while let Some(group) = queue.start() {
-                in_flight.push(self.deliver(group, &shutdown));
+                in_flight.push(self.deliver(group, shutdown));
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -114,6 +118,7 @@ impl DeliveryWorker {
         match self.store.claim_pushes(now_us, micros(LEASE), limit).await {
             Ok(claims) => {
                 let full = room <= claims.len();
+                self.leases.take(&claims);
                 queue.add(claims, now_us.saturating_add(micros(LEASE)));
                 if full { Duration::ZERO } else { self.until_due(now_us).await }
             }
@@ -150,6 +155,7 @@ impl DeliveryWorker {
         if claims.is_empty() {
             return;
         }
+        self.leases.leave(claims);
         if let Err(error) = self.store.release(claims).await {
             // The leases will run out.
             warn!(error = dyn_error(&error), "could not give claims back");
@@ -161,7 +167,7 @@ impl DeliveryWorker {
         let mut flow = Flow::Next;
         let mut rest = group.claims.as_slice();
         while let [claim, later @ ..] = rest {
-            flow = match self.may_begin(group.leased_until_us) && !shutdown.is_cancelled() {
+            flow = match self.may_begin(&group) && !shutdown.is_cancelled() {
                 true => self.attempt(claim).await,
                 false => Flow::NotNow,
             };
@@ -178,8 +184,8 @@ impl DeliveryWorker {
         End { stream: group.stream.id, flow }
     }
 
-    fn may_begin(&self, leased_until_us: i64) -> bool {
-        self.clock.now_us().saturating_add(micros(LAST_START)) < leased_until_us
+    fn may_begin(&self, group: &Group) -> bool {
+        self.leases.may_begin(self.clock.now_us(), group.leased_until_us)
     }
 
     /// Makes one attempt and records it.
@@ -191,7 +197,9 @@ impl DeliveryWorker {
         let next = decide(attempt, &outcome, age, rand::random());
         report(claim, attempt, &outcome, &next);
         self.forget(claim, &outcome).await;
-        match self.record(claim, &outcome, &next, now_us).await {
+        let recorded = self.record(claim, &outcome, &next, now_us).await;
+        self.leases.leave(std::slice::from_ref(claim));
+        match recorded {
             Ok(flow) => flow,
             Err(error) => {
                 // The lease will run out and the attempt is made again.

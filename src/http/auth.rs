@@ -15,6 +15,7 @@ use poem::{
 use super::error::Refusal;
 use crate::{
     clock::Clock,
+    scim::ScimError,
     store::Store,
     tenant::{Caller, Scope, TokenHash},
 };
@@ -143,10 +144,6 @@ fn challenge(status: StatusCode, detail: &str, challenge: &'static str) -> Refus
 pub(super) fn require(caller: &Caller, scope: Scope) -> Result<(), Refusal> {
     match caller.may(scope) {
         true => Ok(()),
-        false => Err(challenge(
-            StatusCode::FORBIDDEN,
-            &format!("this token lacks the scope {scope}"),
-            "Bearer realm=\"muster\", error=\"insufficient_scope\"",
-        )),
+        false => Err(ScimError::LacksScope { scope: scope.as_str() }.into()),
     }
 }

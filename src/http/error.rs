@@ -23,6 +23,8 @@ use crate::{
     store::StoreError,
 };
 
+/// The challenge to a token that may not do what was asked (RFC 6750 §3.1).
+const INSUFFICIENT_SCOPE: &str = "Bearer realm=\"muster\", error=\"insufficient_scope\"";
 /// Seconds after which a client may try again when the database is away.
 const RETRY_AFTER: &str = "5";
 
@@ -63,7 +65,9 @@ impl From<ScimError> for Refusal {
         let status =
             StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let scim_type = error.scim_type();
-        Self { scim_type, ..Self::new(status, error.to_string()) }
+        let header = matches!(error, ScimError::LacksScope { .. })
+            .then(|| (header::WWW_AUTHENTICATE, HeaderValue::from_static(INSUFFICIENT_SCOPE)));
+        Self { scim_type, header, ..Self::new(status, error.to_string()) }
     }
 }
 
@@ -88,7 +92,10 @@ impl From<StoreError> for Refusal {
                  attribute such as `userName`, `externalId` or `emails.value`"
                     .to_owned(),
             )),
-            StoreError::Duplicate(_) | StoreError::Damaged(_) | StoreError::Database(_) => {
+            StoreError::Duplicate(_)
+            | StoreError::Damaged(_)
+            | StoreError::Panicked
+            | StoreError::Database(_) => {
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed; this was logged")
             }
         }

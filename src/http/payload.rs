@@ -7,7 +7,10 @@
 use std::{marker::PhantomData, time::Duration};
 
 use bytes::Bytes;
-use poem::{Body, IntoResponse, Request, RequestBody, Response, http::StatusCode};
+use poem::{
+    Body, IntoResponse, Request, RequestBody, Response,
+    http::{HeaderValue, StatusCode, header},
+};
 use poem_openapi::{
     payload::{ParsePayload, Payload},
     registry::{MetaSchemaRef, Registry},
@@ -64,6 +67,8 @@ impl<T: Type> ParsePayload for ScimJson<T> {
     const IS_REQUIRED: bool = true;
 
     async fn from_request(request: &Request, body: &mut RequestBody) -> poem::Result<Self> {
+        refuse_encoded(request)
+            .map_err(|refusal| poem::Error::from_response(refusal.into_response()))?;
         let limit = request.data::<BodyLimit>().map_or(0, |limit| limit.0);
         read_body(body.take()?, limit)
             .await
@@ -79,6 +84,19 @@ impl<T> IntoResponse for ScimJson<T> {
 }
 
 poem_openapi::impl_apirequest_for_payload!(ScimJson<T>, T: Type);
+
+/// A body that says it is compressed would not be what it looks like.
+fn refuse_encoded(request: &Request) -> Result<(), Refusal> {
+    let codings = request.headers().get_all(header::CONTENT_ENCODING).iter();
+    match codings.map(HeaderValue::as_bytes).all(|it| it.eq_ignore_ascii_case(b"identity")) {
+        true => Ok(()),
+        false => Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must not have a `Content-Encoding`",
+        )
+        .with_header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
+    }
+}
 
 /// Reads a body of at most `limit` bytes, in bounded time.
 pub(super) async fn read_body(body: Body, limit: usize) -> Result<Bytes, Refusal> {

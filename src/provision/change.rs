@@ -152,8 +152,7 @@ impl Provisioner {
     ) -> Result<Answered, ProvisionError> {
         let view = self.store.tenant(access.caller.tenant).view().await?;
         if action == "patch" && access.resource_type.is_group() && !terms.projected {
-            let some = view.members(stored.id, None, SHOWN_MEMBERS + 1, false).await?;
-            if usize::try_from(SHOWN_MEMBERS).is_ok_and(|most| most < some.len()) {
+            if view.has_more_members(stored.id, SHOWN_MEMBERS).await? {
                 return Ok(Answered {
                     version: stored.version,
                     location: self.location(access, stored.id),

@@ -94,7 +94,7 @@ impl Access {
     fn authorise(&self, scope: Scope) -> Result<(), ScimError> {
         match self.caller.may(scope) {
             true => Ok(()),
-            false => Err(ScimError::Forbidden(format!("this token lacks the scope {scope}"))),
+            false => Err(ScimError::LacksScope { scope: scope.as_str() }),
         }
     }
 

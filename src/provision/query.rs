@@ -179,8 +179,15 @@ impl Provisioner {
         let (mut total, mut seen, started) = (0_u64, 0_u64, Instant::now());
         let (mut after, mut found) = (None, Vec::new());
         loop {
-            let rows = view.after(selection, after, CHUNK).await?;
-            let last = u64::try_from(rows.len()).unwrap_or(CHUNK) < CHUNK;
+            // One row more than the limit tells that there is one.
+            let chunk = CHUNK.min(self.limits.scan_rows.saturating_sub(seen).saturating_add(1));
+            let rows = view.after(selection, after, chunk).await?;
+            let count = u64::try_from(rows.len()).unwrap_or(chunk);
+            let last = count < chunk;
+            if self.limits.scan_rows < seen + count {
+                return Err(too_many(filter, self.limits.scan_rows).into());
+            }
+            seen += count;
             after = rows.last().map(|row| row.id).or(after);
             let derived = match (needs, access.resource_type.is_user()) {
                 (true, true) => self.groups_of(access, view, &rows).await?,
@@ -188,7 +195,6 @@ impl Provisioner {
                 (false, _) => HashMap::new(),
             };
             for row in rows {
-                seen += 1;
                 let none = Derived::default();
                 let derived = derived.get(&row.id).unwrap_or(&none);
                 let full = self.full(access, &row, derived)?;
@@ -202,7 +208,7 @@ impl Provisioner {
             if last {
                 return Ok((total, found));
             }
-            if self.limits.scan_rows <= seen || self.limits.scan_time <= started.elapsed() {
+            if self.limits.scan_time <= started.elapsed() {
                 return Err(too_many(filter, self.limits.scan_rows).into());
             }
         }
@@ -220,7 +226,7 @@ impl Provisioner {
             let derived = self.members(access, view, row.id).await?;
             *seen += derived.elements();
             members.insert(row.id, derived);
-            if self.limits.scan_rows <= *seen {
+            if self.limits.scan_rows < *seen {
                 let limit = self.limits.scan_rows;
                 return Err(ScimError::TooMany(format!(
                     "the filter would look at more than {limit} members; ask for `members.value eq`"

@@ -96,6 +96,12 @@ pub enum ScimError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The credential does not carry the right (RFC 6750 §3.1).
+    #[error("this token lacks the scope {scope}")]
+    LacksScope {
+        /// The right that is needed.
+        scope: &'static str,
+    },
     /// The caller may not do this.
     #[error("{0}")]
     Forbidden(String),
@@ -115,7 +121,7 @@ impl ScimError {
             | Self::NoTarget(_)
             | Self::InvalidValue(_)
             | Self::Mutability { .. } => 400,
-            Self::Forbidden(_) => 403,
+            Self::LacksScope { .. } | Self::Forbidden(_) => 403,
             Self::NotFound { .. } => 404,
             Self::Uniqueness { .. } => 409,
             Self::PreconditionFailed { .. } => 412,
@@ -135,7 +141,8 @@ impl ScimError {
             Self::InvalidValue(_) => Some(ScimType::InvalidValue),
             Self::Mutability { .. } => Some(ScimType::Mutability),
             Self::Uniqueness { .. } => Some(ScimType::Uniqueness),
-            Self::Forbidden(_)
+            Self::LacksScope { .. }
+            | Self::Forbidden(_)
             | Self::NotFound { .. }
             | Self::PreconditionFailed { .. }
             | Self::TooLarge { .. }

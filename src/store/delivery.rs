@@ -46,6 +46,21 @@ pub struct Claim {
     pub attempt: i32,
 }
 
+/// What a lease is on: a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LeaseKey {
+    tenant: TenantId,
+    stream: StreamId,
+    seq: i64,
+}
+
+impl Claim {
+    /// What the claim's lease is on.
+    pub fn lease(&self) -> LeaseKey {
+        LeaseKey { tenant: self.stream.tenant, stream: self.stream.id, seq: self.seq }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finish {
@@ -185,6 +200,27 @@ impl Store {
         self.tenant(claim.stream.tenant).run(update).await.map(|_| ())
     }
 
+    /// Lets leases run longer; those that ended with their delivery stay ended.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn renew(&self, leases: Vec<LeaseKey>, until_us: i64) -> Result<(), StoreError> {
+        let leases = Arc::new(leases);
+        self.operator()
+            .write(move |tx| {
+                let leases = Arc::clone(&leases);
+                Box::pin(async move {
+                    for chunk in leases.chunks(super::change::ROWS) {
+                        let sql = tx.lease(chunk, until_us);
+                        tx.run(sql.push(" and state = 0 and leased_until_us > 0")).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     /// Gives leases back, unsent.
     ///
     /// # Errors
@@ -267,19 +303,23 @@ impl TenantTx {
         for row in &self.all(sql).await? {
             claims.push(read_claim(row, &mut streams)?);
         }
-        for chunk in claims.chunks(super::change::ROWS) {
-            let keys = chunk.iter().map(|claim| {
-                vec![claim.stream.tenant.get().into(), claim.stream.id.0.into(), claim.seq.into()]
-            });
-            let sql = Sql::new("update delivery set leased_until_us = ?")
-                .bind(until_us)
-                .push(" where (tenant_id, stream_id, seq) in (")
-                .push(if self.backend == DbBackend::Postgres { "" } else { "values " })
-                .rows(keys)
-                .push(")");
-            self.run(sql).await?;
+        let leases: Vec<LeaseKey> = claims.iter().map(Claim::lease).collect();
+        for chunk in leases.chunks(super::change::ROWS) {
+            self.run(self.lease(chunk, until_us)).await?;
         }
         Ok(claims)
+    }
+
+    fn lease(&self, leases: &[LeaseKey], until_us: i64) -> Sql {
+        let keys = leases
+            .iter()
+            .map(|lease| vec![lease.tenant.get().into(), lease.stream.0.into(), lease.seq.into()]);
+        Sql::new("update delivery set leased_until_us = ?")
+            .bind(until_us)
+            .push(" where (tenant_id, stream_id, seq) in (")
+            .push(if self.backend == DbBackend::Postgres { "" } else { "values " })
+            .rows(keys)
+            .push(")")
     }
 }
 

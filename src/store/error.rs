@@ -29,6 +29,9 @@ pub enum StoreError {
     /// The database cannot be reached, or has no connection left.
     #[error("the database is not available")]
     Unavailable(#[source] DbErr),
+    /// The work panicked; it was undone.
+    #[error("the work inside a transaction panicked")]
+    Panicked,
     /// Stored data cannot be read as what it should be.
     #[error("stored data is damaged: {0}")]
     Damaged(String),

@@ -77,6 +77,24 @@ impl View {
             .collect()
     }
 
+    /// Whether a group has more than `count` members; looks at no more than that.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn has_more_members(
+        &self,
+        group: ResourceId,
+        count: u32,
+    ) -> Result<bool, StoreError> {
+        let sql = Sql::new("select 1 from membership where tenant_id = ? and group_id = ?")
+            .bind(self.owner())
+            .bind(group.get())
+            .push(" order by member_id limit 1 offset ?")
+            .bind(i64::from(count));
+        Ok(self.one(sql).await?.is_some())
+    }
+
     /// Of `ids`, those that are users or groups of the tenant, and whether each
     /// is a member of `group`. Costs what is asked, not what the group holds.
     ///
@@ -124,7 +142,7 @@ impl View {
         let sql = Sql::new(&format!(
             "select {} from membership m join resource r
                 on r.tenant_id = m.tenant_id and r.id = m.group_id
-             where m.tenant_id = ? and m.member_id = ? order by r.id{lock}",
+             where m.tenant_id = ? and m.member_id = ? order by m.group_id{lock}",
             super::resource::COLUMNS
         ))
         .bind(self.owner())
@@ -154,7 +172,8 @@ impl View {
             ))
             .bind(self.owner())
             .list(chunk.iter().map(|id| id.get()))
-            .push(" order by g.id");
+            // The order of the index: by resource, a database may read them all.
+            .push(" order by m.member_id, m.group_id");
             for row in self.all(sql).await? {
                 let member = ResourceId::new(row.try_get_by_index(0)?);
                 let name: Option<String> = row.try_get_by_index(2)?;

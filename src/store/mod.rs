@@ -30,7 +30,9 @@ mod stream;
 mod tenants;
 mod view;
 
-use std::{future::Future, path::PathBuf, pin::Pin, sync::Arc};
+use std::{future::Future, panic::AssertUnwindSafe, path::PathBuf, pin::Pin, sync::Arc};
+
+use futures_util::FutureExt;
 
 use sea_orm::{DatabaseTransaction, DbBackend, TransactionTrait};
 use tokio::sync::{Notify, oneshot};
@@ -41,7 +43,7 @@ use crate::tenant::TenantId;
 pub use audit::AuditEntry;
 pub use change::{Change, MemberRow, OutboxEvent, RowChange};
 pub use credential::{CredentialRow, NewCredential};
-pub use delivery::{Claim, Finish};
+pub use delivery::{Claim, Finish, LeaseKey};
 pub use error::{StoreError, UniqueKey};
 pub use keys::ResourceKeys;
 pub use list::Selection;
@@ -214,8 +216,12 @@ impl TenantStore {
             Box::pin(async move {
                 let outcome = match savepoint(batch, tenant).await {
                     Ok(tx) => {
-                        let settled = settle(tx, &work).await;
-                        settled.outcome.map(|value| (value, settled.delivers))
+                        // One caller's panic must not take the writer with it.
+                        let settled = AssertUnwindSafe(settle(tx, &work)).catch_unwind().await;
+                        match settled {
+                            Ok(settled) => settled.outcome.map(|value| (value, settled.delivers)),
+                            Err(_) => Err(StoreError::Panicked.into()),
+                        }
                     }
                     Err(error) => Err(error.into()),
                 };

@@ -79,7 +79,7 @@ impl View {
         let groups = match self.locks_rows() {
             true => {
                 "select cast(json_agg(json_build_array(cast(g.id as text),
-                    cast(g.document as json) ->> 'displayName') order by g.id) as text)"
+                    cast(g.document as json) ->> 'displayName') order by m.group_id) as text)"
             }
             false => {
                 "select json_group_array(json_array(lower(hex(g.id)),

@@ -1,6 +1,6 @@
 //! Worker and poller over a real database and a real receiver.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -301,4 +301,34 @@ async fn a_waiting_poll_is_woken_by_the_commit() {
     let (answer, ()) = tokio::join!(poll, house.disable(user(1), "tx_1"));
 
     assert_eq!(answer.unwrap().sets.len(), 4);
+}
+
+#[tokio::test]
+async fn a_lease_is_renewed_unless_it_was_given_back_or_its_event_is_delivered() {
+    let house = House::new().await;
+    house.stream(Some("http://127.0.0.1:1/in".to_owned())).await;
+    for (number, txn) in [(1, "tx_1"), (2, "tx_2"), (3, "tx_3")] {
+        house.disable(user(number), txn).await;
+    }
+    let now_us = house.clock.now_us();
+    let claims = house.store.claim_pushes(now_us, 1_000, 100).await.unwrap();
+    let of = |number: u128| -> Vec<store::Claim> {
+        let its = claims.iter().filter(|claim| claim.subject_key == user(number).get());
+        its.cloned().collect()
+    };
+    for claim in of(1) {
+        let delivered = store::Finish::Delivered;
+        house.store.finish(&claim, delivered, Some(202), None, now_us).await.unwrap();
+    }
+    house.store.release(&of(2)).await.unwrap();
+
+    let leases = claims.iter().map(store::Claim::lease).collect();
+    house.store.renew(leases, now_us + 10_000).await.unwrap();
+
+    let subjects = async |after_us: i64| -> BTreeSet<u128> {
+        let claims = house.store.claim_pushes(now_us + after_us, 1, 100).await.unwrap();
+        claims.iter().map(|claim| claim.subject_key.as_u128()).collect()
+    };
+    assert_eq!(subjects(5_000).await, BTreeSet::from([2]));
+    assert_eq!(subjects(11_000).await, BTreeSet::from([2, 3]));
 }

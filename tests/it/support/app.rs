@@ -1,6 +1,7 @@
 //! The service, started in this process and reached over HTTP.
 
 use std::{
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -11,12 +12,11 @@ use std::{
 use muster::{
     app::App,
     config::Settings,
-    provision::operator::{NewTenant, NewToken, Operator},
+    provision::operator::{NewTenant, Operator},
     scim::dialect::Dialect,
     tenant::Scope,
 };
-use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{sync::Mutex, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,11 @@ use super::{client::TestTenant, postgres::PostgresDatabase};
 /// What clients are told to use. Nothing listens there: an answer that names
 /// another base took it from the request.
 pub(crate) const PUBLIC_URL: &str = "https://muster.test";
+
+/// The connection that every tenant has.
+pub(super) const CONNECTION: &str = "directory";
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Where the service stores what it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +59,8 @@ struct Running {
 
 impl TestApp {
     /// Starts the service on an empty database; none if there is no PostgreSQL.
-    pub(crate) async fn start(database: Database) -> Option<Self> {
+    /// The members of `changes` replace settings.
+    pub(crate) async fn start(database: Database, changes: &Value) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let (url, postgres) = match database {
             Database::Sqlite => {
@@ -65,7 +71,7 @@ impl TestApp {
                 (created.url().to_owned(), Some(created))
             }
         };
-        let app = App::open(settings(&url, &folder)).await.unwrap();
+        let app = App::open(settings(&url, folder.path(), changes)).await.unwrap();
         let operator = app.operator.clone();
         let bound = app.listen().await.unwrap();
         let address = format!("http://{}", bound.address());
@@ -113,20 +119,19 @@ impl TestApp {
 
     /// A tenant with one connection, which has `dialect`, and a token for it.
     pub(crate) async fn new_tenant_with(&self, dialect: Dialect) -> TestTenant {
-        const CONNECTION: &str = "directory";
         let name = format!("tenant-{}", self.0.tenants.fetch_add(1, Ordering::Relaxed));
         let operator = self.operator();
         let tenant = NewTenant { name: name.clone(), subject_issuer: None };
         operator.create_tenant(tenant).await.unwrap();
         operator.create_connection(&name, CONNECTION, dialect).await.unwrap();
-        let token = NewToken {
-            connection: CONNECTION.to_owned(),
-            scopes: vec![Scope::Read, Scope::Write],
-            expires_in: Duration::from_secs(3600),
-            label: "test".to_owned(),
-        };
-        let issued = operator.issue_token(&name, token).await.unwrap();
-        TestTenant::new(self.clone(), name, issued.token.expose_secret().to_owned())
+        let tenant = TestTenant::new(self.clone(), name, String::new());
+        let (token, _) = tenant.issue(&[Scope::Read, Scope::Write], HOUR).await;
+        tenant.with_token(&token)
+    }
+
+    /// The URL of its database for a superuser; none on SQLite.
+    pub(crate) fn postgres_url(&self) -> Option<&str> {
+        self.0.postgres.as_ref().map(PostgresDatabase::url)
     }
 
     /// Ends the service as a signal would, and removes its database.
@@ -141,15 +146,19 @@ impl TestApp {
     }
 }
 
-fn settings(database_url: &str, folder: &TempDir) -> Settings {
-    serde_json::from_value(json!({
+/// Settings for a trial below `folder`, with the members of `changes` in place of its own.
+pub(super) fn settings(database_url: &str, folder: &Path, changes: &Value) -> Settings {
+    let mut settings = json!({
         "database_url": database_url,
         "database_connections": 4,
         "listen": "127.0.0.1:0",
         "ops_listen": "off",
         "public_url": PUBLIC_URL,
-        "secret_key_file": folder.path().join("muster.key"),
+        "secret_key_file": folder.join("muster.key"),
         "allow_http_receivers": true,
-    }))
-    .unwrap()
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        settings[name] = value.clone();
+    }
+    serde_json::from_value(settings).unwrap()
 }

@@ -1,15 +1,18 @@
 //! A tenant's SCIM client: short words for requests, and answers that can be judged in a line.
 
-use std::{fmt, ops::Index, pin::Pin};
+use std::{fmt, ops::Index, pin::Pin, time::Duration};
 
+use muster::{provision::operator::NewToken, tenant::Scope};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{
     Method,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_MATCH},
 };
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::app::TestApp;
+use super::app::{CONNECTION, TestApp};
 
 const SCIM_JSON: &str = "application/scim+json";
 const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
@@ -28,6 +31,28 @@ pub(crate) struct TestTenant {
 impl TestTenant {
     pub(super) fn new(app: TestApp, name: String, token: String) -> Self {
         Self { app, name, token }
+    }
+
+    /// The tenant's name, as it stands in URLs.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Issues another token; gives it and its id.
+    pub(crate) async fn issue(&self, scopes: &[Scope], expires_in: Duration) -> (String, Uuid) {
+        let new = NewToken {
+            connection: CONNECTION.to_owned(),
+            scopes: scopes.to_vec(),
+            expires_in,
+            label: "test".to_owned(),
+        };
+        let issued = self.app.operator().issue_token(&self.name, new).await.unwrap();
+        (issued.token.expose_secret().to_owned(), issued.record.id)
+    }
+
+    /// The same tenant's URLs, asked with `token`.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self::new(self.app.clone(), self.name.clone(), token.to_owned())
     }
 
     /// The tenant's SCIM base at the address that is listened on.
@@ -82,11 +107,17 @@ impl TestTenant {
 
     /// A request to `path`, which is relative to the SCIM base and sent as it is.
     pub(crate) fn request(&self, method: Method, path: &str) -> Request {
+        self.tenant_request(method, &format!("/scim/v2{path}"))
+    }
+
+    /// A request to `path`, which is relative to `/t/{tenant}`.
+    pub(crate) fn tenant_request(&self, method: Method, path: &str) -> Request {
         let bearer = format!("Bearer {}", self.token);
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, bearer.parse().unwrap());
         let http = self.app.http().clone();
-        Request { http, method, url: format!("{}{path}", self.base()), headers, body: None }
+        let url = format!("{}/t/{}{path}", self.app.address(), self.name);
+        Request { http, method, url, headers, body: None }
     }
 
     /// The names of the tenant's events in the order in which they happened,
@@ -131,6 +162,13 @@ impl Resource {
     /// The version as it was then.
     pub(crate) fn etag(&self) -> &str {
         self.document["meta"]["version"].as_str().expect("a resource has a version")
+    }
+
+    /// The same resource, as if it had that id.
+    pub(crate) fn with_id(&self, id: &str) -> Self {
+        let mut other = self.clone();
+        other.document["id"] = id.into();
+        other
     }
 
     /// The path below the SCIM base.
