@@ -23,8 +23,9 @@ use crate::{
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{Limits, Provisioner, operator::Operator},
     scim::schema::Registry,
-    store::{self, KeyError, Location, SecretKey, Store, StoreError},
+    store::{self, KeyError, Location, SealedKey, SecretKey, Store, StoreError},
     telemetry,
+    tenant::TenantId,
 };
 
 pub use crate::store::{MigrateCommand, MigrationState};
@@ -85,8 +86,10 @@ impl App {
         let location = location(&settings);
         store::migrate(&location, MigrateCommand::Up).await?;
         let clock = Clock::system();
-        let secret = Arc::new(secret_key(&settings.secret_key_file, &clock)?);
         let store = Store::open(&location, settings.database_connections).await?;
+        let sealed = store.any_signing_key().await?;
+        let secret = secret_key(&settings.secret_key_file, &clock, sealed.as_ref())?;
+        let secret = Arc::new(secret);
         let operator = Operator::new(
             store.clone(),
             clock.clone(),
@@ -255,14 +258,28 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))
 }
 
-/// Opens the key that secrets in the database are sealed with; the first start makes it.
-fn secret_key(path: &Path, clock: &Clock) -> Result<SecretKey, StartError> {
-    match make_secret_key(path, clock) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(StartError::SecretFile(path.to_owned(), error)),
+/// Opens the key that secrets in the database are sealed with. It is made at the
+/// first start, when nothing is sealed yet; a service with another key could
+/// serve, but sign nothing.
+fn secret_key(
+    path: &Path,
+    clock: &Clock,
+    sealed: Option<&(TenantId, SealedKey)>,
+) -> Result<SecretKey, StartError> {
+    if sealed.is_none() {
+        match make_secret_key(path, clock) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(StartError::SecretFile(path.to_owned(), error));
+            }
+            Ok(()) | Err(_) => {}
+        }
     }
-    SecretKey::read(path).map_err(|error| StartError::Secret(path.to_owned(), error))
+    let wrong = |error| StartError::Secret(path.to_owned(), error);
+    let secret = SecretKey::read(path).map_err(wrong)?;
+    if let Some((tenant, key)) = sealed {
+        secret.open_signing_key(*tenant, key).map_err(wrong)?;
+    }
+    Ok(secret)
 }
 
 /// Makes the file whole or not at all: it is linked to its name when it is written.

@@ -81,7 +81,7 @@ settings! {
     /// Database: a file path, `sqlite:path` or `postgres://user:password@host/name`.
     /// Default `sqlite:./muster.db`.
     database_url: DatabaseUrl = DatabaseUrl::default(),
-    /// Connections to the database: the pool on PostgreSQL, the readers on SQLite.
+    /// Connections to PostgreSQL; SQLite has one writer and four readers.
     /// Default 16.
     database_connections: u32 = 16,
     /// Address and port for SCIM, events and administration. Default `127.0.0.1:8080`.
@@ -118,7 +118,8 @@ settings! {
     /// Whether event receivers on loopback may be reached over plain HTTP, for trials.
     /// Default false.
     allow_http_receivers: bool = false,
-    /// What is logged, as directives such as `info,muster::delivery=debug`. Default `info`.
+    /// What is logged, as directives such as `info,muster::delivery=debug`. Default
+    /// `info`, less what the database libraries say.
     log: LogFilter = LogFilter::default(),
     /// Form of the log: `text` or `json`. Default `text`.
     log_format: LogFormat = LogFormat::Text,

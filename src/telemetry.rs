@@ -1,6 +1,6 @@
 //! What the process tells of itself: log lines, metrics and traces.
 
-use std::{future::poll_fn, sync::OnceLock, time::Duration};
+use std::{future::poll_fn, io::IsTerminal, sync::OnceLock, time::Duration};
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use opentelemetry::trace::TracerProvider;
@@ -74,7 +74,9 @@ impl Telemetry {
         });
         // The setting was parsed with the same parser when it was loaded.
         let filter = EnvFilter::new(settings.log.as_str());
-        let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+        let lines = tracing_subscriber::fmt::layer()
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_writer(std::io::stderr);
         let lines = match settings.log_format {
             LogFormat::Text => lines.with_target(false).boxed(),
             LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
@@ -107,6 +109,19 @@ impl Drop for Telemetry {
             let _ = traces.shutdown_with_timeout(FLUSH_TIMEOUT);
         }
     }
+}
+
+/// An error with its causes, in one line of the log; a JSON log would keep only
+/// the first.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }
 
 /// What renders the metrics of this process; none if they are off.

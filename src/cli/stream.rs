@@ -77,6 +77,7 @@ const COLUMNS: &Columns = &[
     ("PENDING", "pending"),
     ("RECEIVER", "endpoint_url"),
     ("REASON", "reason"),
+    ("LAST ERROR", "last_error"),
 ];
 
 fn event(uri: &str) -> Result<EventUri, String> {

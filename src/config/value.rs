@@ -267,7 +267,7 @@ impl LogFilter {
 
 impl Default for LogFilter {
     fn default() -> Self {
-        Self("info".to_owned())
+        Self("info,sea_orm_migration=warn,sqlx=warn".to_owned())
     }
 }
 

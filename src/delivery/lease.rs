@@ -14,10 +14,10 @@ use std::{
 
 use tracing::warn;
 
-use super::measure::dyn_error;
 use crate::{
     clock::Clock,
     store::{Claim, LeaseKey, Store},
+    telemetry::causes,
 };
 
 /// After this long, what a dead worker held is sent by another one.
@@ -66,7 +66,7 @@ impl Leases {
             let until_us = clock.now_us().saturating_add(micros(LEASE));
             match store.renew(held, until_us).await {
                 Ok(()) => self.renewed_until_us.store(until_us, Ordering::Release),
-                Err(error) => warn!(error = dyn_error(&error), "could not renew leases"),
+                Err(error) => warn!(error = causes(&error), "could not renew leases"),
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The numbers of delivery: how many, and how fast access was gone.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use metrics::{counter, histogram};
 
@@ -24,9 +24,4 @@ pub(super) fn confirmed(claim: &Claim, now_us: i64) {
 pub(super) fn age(claim: &Claim, now_us: i64) -> Duration {
     let micros = now_us.saturating_sub(claim.occurred_us);
     Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-}
-
-/// An error in the form in which a log field shows it with its sources.
-pub(super) fn dyn_error<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    error
 }

@@ -9,12 +9,13 @@ use tracing::error;
 
 use super::{
     issue::{IssueError, IssuedSet, Issuer},
-    measure::{self, dyn_error},
+    measure,
     seats::{Seat, Seats},
 };
 use crate::{
     clock::Clock,
     store::{Claim, DeliveryMethod, Finish, Store, StoreError, StreamStatus},
+    telemetry::causes,
     tenant::{StreamId, TenantId},
 };
 
@@ -276,7 +277,7 @@ impl Poller {
             }
             Ok(set) => return Ok(Some(set)),
             Err(error) => {
-                error!(error = dyn_error(&error), tenant.id = %claim.stream.tenant,
+                error!(error = causes(&error), tenant.id = %claim.stream.tenant,
                     "could not sign an event");
                 return Err(PollError::Issue(error));
             }

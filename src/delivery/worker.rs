@@ -15,13 +15,14 @@ use super::{
     issue::Issuer,
     keys::KeyRing,
     lease::{LEASE, Leases},
-    measure::{self, dyn_error},
+    measure,
     push::Pusher,
     queue::{Group, Queue},
 };
 use crate::{
     clock::Clock,
     store::{Claim, DeliveryMethod, Finish, Store, StoreError},
+    telemetry::causes,
     tenant::StreamId,
 };
 
@@ -71,6 +72,9 @@ impl DeliveryWorker {
     /// Delivers until `shutdown`. An attempt that has begun is finished and
     /// recorded; the rest is given back.
     pub async fn run(self, shutdown: CancellationToken) {
+        if let Err(error) = self.store.release_own().await {
+            warn!(error = causes(&error), "could not end the leases of the last run");
+        }
         tokio::select! {
             () = self.serve(&shutdown) => (),
             () = self.leases.keep_up(&self.store, &self.clock) => (),
@@ -123,7 +127,7 @@ impl DeliveryWorker {
                 if full { Duration::ZERO } else { self.until_due(now_us).await }
             }
             Err(error) => {
-                error!(error = dyn_error(&error), "could not claim deliveries");
+                error!(error = causes(&error), "could not claim deliveries");
                 IDLE
             }
         }
@@ -138,7 +142,7 @@ impl DeliveryWorker {
             }
             Ok(_) => IDLE,
             Err(error) => {
-                error!(error = dyn_error(&error), "could not look for the next delivery");
+                error!(error = causes(&error), "could not look for the next delivery");
                 IDLE
             }
         }
@@ -158,7 +162,7 @@ impl DeliveryWorker {
         self.leases.leave(claims);
         if let Err(error) = self.store.release(claims).await {
             // The leases will run out.
-            warn!(error = dyn_error(&error), "could not give claims back");
+            warn!(error = causes(&error), "could not give claims back");
         }
     }
 
@@ -203,7 +207,7 @@ impl DeliveryWorker {
             Ok(flow) => flow,
             Err(error) => {
                 // The lease will run out and the attempt is made again.
-                warn!(error = dyn_error(&error), "could not record an attempt");
+                warn!(error = causes(&error), "could not record an attempt");
                 Flow::Stop
             }
         }

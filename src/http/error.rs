@@ -21,6 +21,7 @@ use crate::{
     provision::ProvisionError,
     scim::{ScimError, ScimType, message},
     store::StoreError,
+    telemetry::causes,
 };
 
 /// The challenge to a token that may not do what was asked (RFC 6750 §3.1).
@@ -71,16 +72,9 @@ impl From<ScimError> for Refusal {
     }
 }
 
-/// An error with its causes, as the log takes it.
-pub(super) fn chain<'e>(
-    error: &'e (dyn std::error::Error + 'static),
-) -> &'e (dyn std::error::Error + 'static) {
-    error
-}
-
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        error!(error = chain(&error), "the store failed");
+        error!(error = causes(&error), "the store failed");
         match error {
             StoreError::Unavailable(_) | StoreError::Conflict(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,

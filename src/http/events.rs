@@ -10,12 +10,13 @@ use uuid::Uuid;
 
 use super::{
     auth::{Authenticator, require},
-    error::{Refusal, chain},
+    error::Refusal,
     payload::read_body,
 };
 use crate::{
     delivery::poll::{PollError, PollRequest, Poller},
     store::{Store, StoreError},
+    telemetry::causes,
     tenant::{Scope, StreamId},
 };
 
@@ -143,7 +144,7 @@ impl From<PollError> for Failure {
                 Self::new(StatusCode::NOT_FOUND, "not_found", "no such stream that is polled")
             }
             other => {
-                error!(error = chain(&other), "a poll failed");
+                error!(error = causes(&other), "a poll failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this was logged")
             }
         }

@@ -9,14 +9,13 @@ use crate::scim::{
     urn,
 };
 
-/// Resources on a page if the request does not say.
-pub const DEFAULT_PAGE_SIZE: u64 = 100;
-
 /// Limits that discovery tells clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Most resources in one answer.
     pub max_results: u64,
+    /// Resources in one answer if the request does not say.
+    pub default_results: u64,
     /// Largest request body, in bytes.
     pub max_body_bytes: u64,
 }
@@ -37,7 +36,7 @@ pub fn service_provider_config(base: &str, limits: &Limits) -> Value {
             "cursor": false,
             "index": true,
             "defaultPaginationMethod": "index",
-            "defaultPageSize": DEFAULT_PAGE_SIZE.min(limits.max_results),
+            "defaultPageSize": limits.default_results.min(limits.max_results),
             "maxPageSize": limits.max_results,
         },
         "authenticationSchemes": [{
@@ -138,7 +137,7 @@ mod tests {
 
     #[test]
     fn the_configuration_states_every_feature() {
-        let limits = Limits { max_results: 200, max_body_bytes: 1_000_000 };
+        let limits = Limits { max_results: 200, default_results: 100, max_body_bytes: 1_000_000 };
 
         let config = service_provider_config(BASE, &limits);
 

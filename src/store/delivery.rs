@@ -221,6 +221,22 @@ impl Store {
             .await
     }
 
+    /// Ends every lease on events that are pushed, if this process is the only one
+    /// that delivers: SQLite's is, so what it held when it died need not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn release_own(&self) -> Result<(), StoreError> {
+        let super::Backend::Sqlite(_) = self.backend else { return Ok(()) };
+        let sql = Sql::new(
+            "update delivery set leased_until_us = 0 where state = 0 and leased_until_us > 0
+                and exists (select 1 from stream s where s.tenant_id = delivery.tenant_id
+                    and s.id = delivery.stream_id and s.endpoint_url is not null)",
+        );
+        self.run_as_operator(sql).await.map(|_| ())
+    }
+
     /// Gives leases back, unsent.
     ///
     /// # Errors

@@ -219,9 +219,10 @@ impl View {
             .bind(self.owner())
     }
 
-    /// A comparison of a key; nothing if the text is too long for a key.
+    /// A comparison of a key; nothing if the text is as long as a key that was cut,
+    /// which may be three bytes shorter than others so that no character is split.
     fn text(&self, column: &str, op: CompareOp, text: &str) -> Option<Sql> {
-        if KEY_BYTES <= text.len() {
+        if KEY_BYTES - 3 <= text.len() {
             return None;
         }
         let compare = |sign: &str| Sql::new(&format!("{column} {sign} ?")).bind(text);

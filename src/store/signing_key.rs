@@ -55,6 +55,19 @@ impl Store {
         Ok(SealedKey { kid: row.try_get_by_index(0)?, sealed: row.try_get_by_index(1)? })
     }
 
+    /// Some tenant's key, if there is a tenant.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn any_signing_key(&self) -> Result<Option<(TenantId, SealedKey)>, StoreError> {
+        let sql =
+            Sql::new("select tenant_id, kid, sealed from signing_key order by tenant_id limit 1");
+        let Some(row) = self.operator().view().await?.one(sql).await? else { return Ok(None) };
+        let key = SealedKey { kid: row.try_get_by_index(1)?, sealed: row.try_get_by_index(2)? };
+        Ok(Some((TenantId::new(row.try_get_by_index(0)?), key)))
+    }
+
     /// The public keys of a tenant, as JSON Web Keys.
     ///
     /// # Errors

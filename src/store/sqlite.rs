@@ -73,6 +73,7 @@ async fn connect(
     connections: u32,
     readonly: bool,
 ) -> Result<DatabaseConnection, DbErr> {
+    make_private(path)?;
     let file: PathBuf = path.to_owned();
     // The URL only chooses the driver: a file name may hold what a URL may not.
     let mut options = ConnectOptions::new("sqlite::memory:");
@@ -98,6 +99,20 @@ async fn connect(
     Database::connect(options).await
 }
 
+/// Makes the file, if it is not there, readable by its owner only.
+fn make_private(path: &Path) -> Result<(), DbErr> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(DbErr::Custom(format!("the file {} cannot be made: {error}", path.display())))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 async fn write(connection: DatabaseConnection, mut queue: mpsc::Receiver<Job>) {
     while let Some(first) = queue.recv().await {
         write_batch(&connection, first, &mut queue).await;
@@ -121,8 +136,7 @@ async fn write_batch(connection: &DatabaseConnection, first: Job, queue: &mut mp
         }
         Err(error) => {
             // The job never ran, so its caller hears that its channel closed.
-            let error: &(dyn std::error::Error + 'static) = &error;
-            tracing::error!(error, "could not begin to write");
+            tracing::error!(error = crate::telemetry::causes(&error), "could not begin to write");
             return;
         }
     };

@@ -119,6 +119,8 @@ pub struct StreamRow {
     pub reason: Option<String>,
     /// Events that wait.
     pub pending: i64,
+    /// How the last attempt at the first of them failed.
+    pub last_error: Option<String>,
     /// When it was made, in microseconds since 1970.
     pub created_us: i64,
 }
@@ -188,7 +190,9 @@ impl TenantStore {
         let sql = Sql::new(&format!(
             "select {COLUMNS}, s.description, s.reason, s.created_us,
                 (select count(*) from delivery d where d.tenant_id = s.tenant_id
-                    and d.stream_id = s.id and d.state = 0)
+                    and d.stream_id = s.id and d.state = 0),
+                (select d.last_error from delivery d where d.tenant_id = s.tenant_id
+                    and d.stream_id = s.id and d.state = 0 order by d.seq limit 1)
              from stream s join tenant t on t.id = s.tenant_id where s.tenant_id = ?"
         ))
         .bind(self.tenant.get())
@@ -202,6 +206,7 @@ impl TenantStore {
                     reason: row.try_get_by_index(WIDTH + 1)?,
                     created_us: row.try_get_by_index(WIDTH + 2)?,
                     pending: row.try_get_by_index(WIDTH + 3)?,
+                    last_error: row.try_get_by_index(WIDTH + 4)?,
                 })
             })
             .collect()

@@ -14,7 +14,17 @@
 #[macro_use]
 mod support;
 
+mod admin;
 mod architecture;
+mod cli;
+mod concurrency;
+mod crash;
 mod etag;
+mod events;
+mod filters;
+mod hostile;
+mod limits;
 mod openapi;
+mod protocol;
+mod tenancy;
 mod traffic;

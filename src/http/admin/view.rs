@@ -88,6 +88,8 @@ pub(super) struct Stream {
     status: String,
     /// Why it is not enabled.
     reason: Option<String>,
+    /// How the last attempt at the first event that waits failed.
+    last_error: Option<String>,
     /// When it was created (RFC 3339).
     created_at: String,
     /// Events that wait to be delivered.

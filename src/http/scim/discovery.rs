@@ -71,6 +71,7 @@ impl DiscoveryApi {
         refuse_filter(request)?;
         let limits = discovery::Limits {
             max_results: provisioner.limits().max_results,
+            default_results: provisioner.limits().default_results,
             max_body_bytes: u64::try_from(max_body_bytes.0).unwrap_or(u64::MAX),
         };
         Ok(document(&discovery::service_provider_config(&base(provisioner, request), &limits)))

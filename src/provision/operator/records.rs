@@ -162,6 +162,8 @@ pub struct StreamRecord {
     pub status: &'static str,
     /// Why it is paused.
     pub reason: Option<String>,
+    /// How the last attempt at the first event that waits failed.
+    pub last_error: Option<String>,
     /// Events that wait.
     pub pending: i64,
     /// When it was made, in microseconds since 1970.
@@ -185,6 +187,7 @@ impl StreamRecord {
             events: stream.events,
             status: stream.status.as_str(),
             reason: row.reason,
+            last_error: row.last_error,
             pending: row.pending,
             created_at: row.created_us,
         }

@@ -131,7 +131,10 @@ impl Operator {
         let Some(url) = &new.push_url else { return Ok(()) };
         match receiver_url::check(url, self.allow_http_receivers) {
             Ok(_) => Ok(()),
-            Err(rule) => Err(OperatorError::Invalid(format!("the push URL is refused: {rule}"))),
+            Err(rule) => Err(OperatorError::Invalid(format!(
+                "the push URL is refused: {rule}; the setting `allow_http_receivers` allows \
+                 http to this machine itself, for trials"
+            ))),
         }
     }
 

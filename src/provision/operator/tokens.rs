@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Longest life of a token: every token ends (RFC 7644 §7.4).
-const LONGEST: Duration = Duration::from_secs(3 * 366 * 24 * 3600);
+const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
 
 impl Operator {
     /// Issues a token for a connection.
@@ -86,7 +86,7 @@ impl Operator {
     ) -> Result<IssuedToken, OperatorError> {
         if new.expires_in.is_zero() || LONGEST < new.expires_in {
             return Err(OperatorError::Invalid(
-                "a token is valid for more than nothing and at most three years".to_owned(),
+                "a token is valid for more than nothing and at most ten years".to_owned(),
             ));
         }
         let (id, created_us) = (self.clock.new_id(), self.clock.now_us());

@@ -5,14 +5,16 @@ mod client;
 mod postgres;
 mod process;
 mod receiver;
+mod set_receiver;
 mod socket;
 
 use serde_json::Value;
 
-pub(crate) use app::{Database, TestApp};
+pub(crate) use app::{Database, PUBLIC_URL, TestApp};
 pub(crate) use client::{Answer, Request, Resource, TestTenant, replace};
 pub(crate) use process::{Home, Process};
 pub(crate) use receiver::{Receiver, Set};
+pub(crate) use set_receiver::{Delivery, SetReceiver};
 pub(crate) use socket::{RawAnswer, exchange};
 
 /// Makes a module with the tests `sqlite` and `postgres` of each function.

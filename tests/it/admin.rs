@@ -1,0 +1,352 @@
+//! The operator's API over HTTP: every operation does its work, and refuses what it should.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use reqwest::{Method, header::HeaderMap};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+
+const REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+const NO_ID: &str = "0198c2a0-0000-7000-8000-000000000001";
+
+/// An operator with a token.
+struct Admin {
+    app: TestApp,
+    token: String,
+}
+
+struct Reply {
+    asked: String,
+    status: u16,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Reply {
+    #[track_caller]
+    fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{} -> {}", self.asked, self.body);
+        assert_eq!(self.headers["cache-control"], "no-store", "{}", self.asked);
+        self.body
+    }
+
+    /// Demands a problem with `status`, whose text holds `detail`.
+    #[track_caller]
+    fn expect_problem(self, status: u16, detail: &str) -> HeaderMap {
+        let (asked, headers) = (self.asked.clone(), self.headers.clone());
+        let body = self.expect(status);
+        assert_eq!(body["status"], status, "{asked} -> {body}");
+        assert!(body["detail"].as_str().unwrap().contains(detail), "{asked} -> {body}");
+        headers
+    }
+}
+
+impl Admin {
+    async fn new(app: &TestApp) -> Self {
+        let hour = Duration::from_secs(3600);
+        let issued = app.operator().issue_operator_token("test", hour).await.unwrap();
+        Self { app: app.clone(), token: issued.token.expose_secret().to_owned() }
+    }
+
+    /// With the body, unless it is null.
+    async fn send(&self, method: Method, path: &str, body: Value) -> Reply {
+        let url = format!("{}/admin/v1{path}", self.app.address());
+        let asked = format!("{method} {path} {body}");
+        let mut request = self.app.http().request(method, url);
+        if !self.token.is_empty() {
+            request = request.bearer_auth(&self.token);
+        }
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        Reply { asked, status, headers, body: serde_json::from_str(&text).unwrap_or_default() }
+    }
+
+    async fn get(&self, path: &str) -> Value {
+        self.send(Method::GET, path, Value::Null).await.expect(200)
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::POST, path, body).await
+    }
+
+    async fn delete(&self, path: &str) -> Reply {
+        self.send(Method::DELETE, path, Value::Null).await
+    }
+
+    /// A tenant with one connection.
+    async fn tenant(&self, name: &str) {
+        self.post("/tenants", json!({ "name": name })).await.expect(201);
+        let connection = json!({ "name": "okta", "dialect": "okta" });
+        self.post(&format!("/tenants/{name}/connections"), connection).await.expect(201);
+    }
+
+    /// The status of a SCIM request of a tenant.
+    async fn scim(&self, tenant: &str, token: &str) -> u16 {
+        let url = format!("{}/t/{tenant}/scim/v2/Users", self.app.address());
+        self.app.http().get(url).bearer_auth(token).send().await.unwrap().status().as_u16()
+    }
+
+    /// Waits until SCIM answers with `status`: a token is believed for a second.
+    async fn scim_becomes(&self, tenant: &str, token: &str, status: u16) {
+        for _ in 0..30 {
+            if self.scim(tenant, token).await == status {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("SCIM does not answer {status}, but {}", self.scim(tenant, token).await);
+    }
+}
+
+fn names<'v>(list: &'v Value, member: &str) -> Vec<&'v str> {
+    let items = list["items"].as_array().unwrap();
+    items.iter().map(|item| item[member].as_str().unwrap()).collect()
+}
+
+on_both_databases! {
+    async fn tenants_are_made_listed_suspended_and_deleted(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        assert_eq!(admin.get("/tenants").await["items"], json!([]));
+        let acme = json!({ "name": "acme", "subject_issuer": "https://idp.example" });
+        let made = admin.post("/tenants", acme.clone()).await.expect(201);
+        assert_eq!((&made["name"], &made["state"]), (&json!("acme"), &json!("active")));
+        assert_eq!(made["subject_issuer"], "https://idp.example");
+        admin.tenant("globex").await;
+        assert_eq!(names(&admin.get("/tenants").await, "name"), ["acme", "globex"]);
+
+        admin.post("/tenants", acme).await.expect_problem(409, "acme");
+        for name in ["", "Acme", "a/b", "-a", "a b", &"a".repeat(64)] {
+            admin.post("/tenants", json!({ "name": name })).await.expect_problem(400, "");
+        }
+
+        let token = json!({ "connection": "okta" });
+        let token = admin.post("/tenants/globex/tokens", token).await.expect(201);
+        let token = token["token"].as_str().unwrap();
+        assert_eq!(admin.scim("globex", token).await, 200);
+        let suspended = admin.post("/tenants/globex/suspend", Value::Null).await.expect(200);
+        assert_eq!(suspended["state"], "suspended");
+        admin.scim_becomes("globex", token, 401).await;
+        admin.post("/tenants/globex/resume", Value::Null).await.expect(200);
+        admin.scim_becomes("globex", token, 200).await;
+
+        admin.delete("/tenants/globex").await.expect(204);
+        assert_eq!(names(&admin.get("/tenants").await, "name"), ["acme"]);
+        admin.scim_becomes("globex", token, 401).await;
+        admin.delete("/tenants/globex").await.expect_problem(404, "globex");
+        // A name that is free again belongs to somebody else.
+        admin.tenant("globex").await;
+        assert_eq!(admin.scim("globex", token).await, 401);
+    }
+
+    async fn connections_are_made_and_listed(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        admin.tenant("acme").await;
+        let path = "/tenants/acme/connections";
+        let made = admin.post(path, json!({ "name": "hr" })).await.expect(201);
+        assert_eq!((&made["name"], &made["dialect"]), (&json!("hr"), &json!("generic")));
+        assert_eq!(names(&admin.get(path).await, "name"), ["hr", "okta"]);
+        admin.post(path, json!({ "name": "hr" })).await.expect_problem(409, "hr");
+        let unknown = json!({ "name": "x", "dialect": "Okta" });
+        admin.post(path, unknown).await.expect_problem(400, "dialect");
+        admin.post(path, json!({ "name": "UPPER" })).await.expect_problem(400, "");
+    }
+
+    async fn a_token_is_shown_once_and_ends_when_revoked(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        admin.tenant("acme").await;
+        let path = "/tenants/acme/tokens";
+        let new = json!({ "connection": "okta", "label": "Okta", "expires_in": 315_360_000 });
+        let made = admin.post(path, new).await.expect(201);
+        let secret = made["token"].as_str().unwrap();
+        assert_eq!(admin.scim("acme", secret).await, 200);
+
+        let list = admin.get(path).await;
+        assert_eq!(names(&list, "label"), ["Okta"]);
+        assert_eq!(list["items"][0]["id"], made["id"]);
+        assert_eq!(list["items"][0]["connection"], "okta");
+        assert_eq!(list["items"][0]["scopes"], json!(["scim.read", "scim.write"]));
+        assert!(list["items"][0]["last_used_at"].is_string(), "{list}");
+        assert!(!list.to_string().contains(secret));
+
+        for (new, detail) in [
+            (json!({ "connection": "okta", "scopes": ["scim.all"] }), "scopes"),
+            (json!({ "connection": "okta", "scopes": [] }), "scopes"),
+            (json!({ "connection": "okta", "expires_in": 0 }), "expires_in"),
+            (json!({ "connection": "okta", "expires_in": 315_360_001 }), "expires_in"),
+            (json!({ "label": "no connection" }), "NewToken"),
+        ] {
+            admin.post(path, new).await.expect_problem(400, detail);
+        }
+        admin.post(path, json!({ "connection": "none" })).await.expect_problem(404, "none");
+
+        let one = format!("{path}/{}", made["id"].as_str().unwrap());
+        admin.delete(&one).await.expect(204);
+        admin.scim_becomes("acme", secret, 401).await;
+        assert!(admin.get(path).await["items"][0]["revoked_at"].is_string());
+        admin.delete(&format!("{path}/{NO_ID}")).await.expect_problem(404, "");
+        admin.delete(&format!("{path}/no-id")).await.expect_problem(404, "");
+    }
+
+    async fn an_operator_can_admit_another(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        let made = admin.post("/operator-tokens", json!({ "label": "second" })).await.expect(201);
+        assert_eq!(made["label"], "second");
+        let second = Admin { app: app.clone(), token: made["token"].as_str().unwrap().to_owned() };
+        second.get("/tenants").await;
+        // It opens nothing of a tenant, and a tenant's token opens nothing here.
+        admin.tenant("acme").await;
+        assert_eq!(admin.scim("acme", &second.token).await, 401);
+        let tenants = admin.post("/tenants/acme/tokens", json!({ "connection": "okta" })).await;
+        let token = tenants.expect(201)["token"].as_str().unwrap().to_owned();
+        let tenant = Admin { app: app.clone(), token };
+        let headers = tenant.post("/tenants", json!({ "name": "x" })).await.expect_problem(401, "");
+        assert!(headers["www-authenticate"].to_str().unwrap().contains("invalid_token"));
+    }
+
+    async fn streams_are_made_paused_resumed_and_deleted(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        admin.tenant("acme").await;
+        let path = "/tenants/acme/streams";
+        let secret = "Bearer receivers-own-secret";
+        let new = json!({
+            "description": "app", "push_url": "http://127.0.0.1:9/events", "authorization": secret,
+            "events": [REVOKED], "subject_format": "email", "audience": "https://app.example",
+        });
+        let made = admin.post(path, new).await.expect(201);
+        assert_eq!((&made["method"], &made["status"]), (&json!("push"), &json!("enabled")));
+        assert_eq!((&made["events"], &made["audience"]), (&json!([REVOKED]), &json!("https://app.example")));
+        let polled = admin.post(path, json!({})).await.expect(201);
+        assert_eq!(polled["method"], "poll");
+        assert_eq!(polled["events"].as_array().unwrap().len(), 2);
+        let list = admin.get(path).await;
+        assert_eq!(names(&list, "method"), ["push", "poll"]);
+        for shown in [&made, &list] {
+            assert!(!shown.to_string().contains("receivers-own-secret"), "{shown}");
+        }
+
+        for (new, detail) in [
+            (json!({ "events": ["urn:none"] }), "events"),
+            (json!({ "events": [] }), "event"),
+            (json!({ "subject_format": "phone" }), "subject_format"),
+            (json!({ "push_url": "http://receiver.example/" }), "URL"),
+            (json!({ "push_url": "https://user:word@receiver.example/" }), "URL"),
+            (json!({ "push_url": "http://10.0.0.1/" }), "URL"),
+            (json!({ "push_url": "no url" }), "URL"),
+            (json!({ "pushurl": "https://receiver.example/" }), "pushurl"),
+        ] {
+            admin.post(path, new).await.expect_problem(400, detail);
+        }
+
+        let one = format!("{path}/{}", made["id"].as_str().unwrap());
+        let paused = admin.post(&format!("{one}/pause"), Value::Null).await.expect(200);
+        assert_eq!(paused["status"], "paused");
+        assert!(paused["reason"].is_string());
+        let resumed = admin.post(&format!("{one}/resume"), Value::Null).await.expect(200);
+        assert_eq!((&resumed["status"], &resumed["reason"]), (&json!("enabled"), &Value::Null));
+        admin.delete(&one).await.expect(204);
+        assert_eq!(names(&admin.get(path).await, "method"), ["poll"]);
+        admin.delete(&one).await.expect_problem(404, "");
+        for action in ["pause", "resume"] {
+            admin.post(&format!("{path}/{NO_ID}/{action}"), Value::Null).await.expect_problem(404, "");
+        }
+    }
+
+    async fn events_are_listed_in_order_and_without_names(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
+        let user = acme.create("Users", json!({ "userName": "secret-name" })).await;
+        globex.create("Users", json!({ "userName": "secret-name" })).await;
+
+        let all = admin.get("/events").await;
+        assert_eq!(all["items"].as_array().unwrap().len(), 4);
+        assert!(!all.to_string().contains("secret-name"), "{all}");
+        let of_acme = admin.get(&format!("/events?tenant={}", acme.name())).await;
+        assert_eq!(names(&of_acme, "resource"), [user.path(), user.path()]);
+        assert_eq!(names(&of_acme, "tenant"), [acme.name(), acme.name()]);
+        let first = of_acme["items"][0]["seq"].as_i64().unwrap();
+        let rest = admin.get(&format!("/events?tenant={}&after={first}", acme.name())).await;
+        assert_eq!(rest["items"], json!([of_acme["items"][1]]));
+        assert_eq!(admin.get("/events?limit=1").await["items"].as_array().unwrap().len(), 1);
+        for query in ["limit=0", "limit=1001", "limit=x", "after=x"] {
+            let reply = admin.send(Method::GET, &format!("/events?{query}"), Value::Null).await;
+            reply.expect_problem(400, "");
+        }
+        let reply = admin.send(Method::GET, "/events?tenant=nobody", Value::Null).await;
+        reply.expect_problem(404, "nobody");
+    }
+}
+
+/// Every operation of the document, with a tenant that is not there.
+async fn operations(admin: &Admin) -> Vec<(Method, String)> {
+    let url = format!("{}/admin/openapi.json", admin.app.address());
+    let document: Value = admin.app.http().get(url).send().await.unwrap().json().await.unwrap();
+    let paths = document["paths"].as_object().unwrap().clone();
+    let operations = paths.into_iter().flat_map(|(path, methods)| {
+        let path = path.replace("{tenant}", "nobody").replace("{id}", NO_ID);
+        let methods: Vec<String> = methods.as_object().unwrap().keys().cloned().collect();
+        methods
+            .into_iter()
+            .map(move |method| (method.to_ascii_uppercase().parse().unwrap(), path.clone()))
+    });
+    operations.collect()
+}
+
+on_both_databases! {
+    async fn every_operation_needs_a_token_first(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        let operations = operations(&admin).await;
+        assert_eq!(operations.len(), 17, "each has a test here: {operations:?}");
+        for token in ["", "bad"] {
+            let stranger = Admin { app: app.clone(), token: token.to_owned() };
+            for (method, path) in &operations {
+                // A body that no operation could read.
+                let reply = stranger.send(method.clone(), path, json!("unread")).await;
+                let headers = reply.expect_problem(401, "token");
+                let challenge = headers["www-authenticate"].to_str().unwrap();
+                assert!(challenge.starts_with("Bearer realm="), "{challenge}");
+            }
+        }
+    }
+
+    async fn an_unknown_tenant_is_not_found(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        for (method, path) in operations(&admin).await {
+            if !path.contains("nobody") {
+                continue;
+            }
+            let body = match (method.as_str(), path.rsplit('/').next()) {
+                ("POST", Some("connections")) => json!({ "name": "x" }),
+                ("POST", Some("tokens")) => json!({ "connection": "x" }),
+                ("POST", Some("streams")) => json!({}),
+                _ => Value::Null,
+            };
+            admin.send(method, &path, body).await.expect_problem(404, "nobody");
+        }
+    }
+
+    async fn a_wrong_method_is_told_the_right_ones(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        let operations = operations(&admin).await;
+        let paths: BTreeSet<&String> = operations.iter().map(|(_, path)| path).collect();
+        for path in paths {
+            let mut known: Vec<&str> = operations
+                .iter()
+                .filter(|(_, at)| at == path)
+                .map(|(method, _)| method.as_str())
+                .collect();
+            if known.contains(&"GET") {
+                known.push("HEAD");
+            }
+            known.sort_unstable();
+            let headers = admin.send(Method::PATCH, path, json!({})).await.expect_problem(405, "");
+            assert_eq!(headers["allow"], known.join(", "), "{path}");
+        }
+        admin.send(Method::GET, "/nowhere", Value::Null).await.expect_problem(404, "");
+    }
+}
