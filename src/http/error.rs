@@ -76,16 +76,13 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         error!(error = causes(&error), "the store failed");
         match error {
-            StoreError::Unavailable(_) | StoreError::Conflict(_) => Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the service cannot reach its database; try again later",
-            )
-            .with_header(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER)),
-            StoreError::Timeout(_) => Self::from(ScimError::TooMany(
-                "the request took longer than it may; ask for less, or filter on an indexed \
-                 attribute such as `userName`, `externalId` or `emails.value`"
-                    .to_owned(),
-            )),
+            StoreError::Unavailable(_) | StoreError::Conflict(_) | StoreError::Timeout(_) => {
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the service cannot use its database just now; try again later",
+                )
+                .with_header(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
+            }
             StoreError::Duplicate(_)
             | StoreError::Damaged(_)
             | StoreError::Panicked

@@ -68,10 +68,16 @@ impl From<DbErr> for StoreError {
         match sql_state(&error).as_deref() {
             // Foreign key, serialization failure, deadlock.
             Some("23503" | "40001" | "40P01") => Self::Conflict(error),
-            // Statement cancelled, lock not available.
-            Some("57014" | "55P03") => Self::Timeout(error),
-            // Shutting down, starting up, too many connections.
-            Some("57P01" | "57P02" | "57P03" | "53300") => Self::Unavailable(error),
+            // Statement cancelled.
+            Some("57014") => Self::Timeout(error),
+            // Lock not available; read only, as after a failover; idle for too
+            // long; shutting down, starting up; too many connections. SQLite:
+            // busy, locked, full.
+            Some(
+                "55P03" | "25006" | "25P03" | "57P01" | "57P02" | "57P03" | "53300" | "5" | "6"
+                | "13",
+            ) => Self::Unavailable(error),
+            Some(class) if class.starts_with("08") => Self::Unavailable(error),
             Some(_) => Self::Database(error),
             None if lost_connection(&error) => Self::Unavailable(error),
             None => Self::Database(error),

@@ -30,7 +30,7 @@ mod stream;
 mod tenants;
 mod view;
 
-use std::{future::Future, panic::AssertUnwindSafe, path::PathBuf, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, panic::AssertUnwindSafe, path::PathBuf, pin::Pin, sync::Arc};
 
 use futures_util::FutureExt;
 
@@ -61,12 +61,22 @@ pub use view::{TenantTx, View};
 const ATTEMPTS: u32 = 5;
 
 /// Which database, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Location {
     /// A file; made if it is not there.
     Sqlite(PathBuf),
     /// A URL, which may hold a password.
     Postgres(String),
+}
+
+/// Without the URL, which may hold a password.
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => f.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres(_) => f.debug_tuple("Postgres").finish_non_exhaustive(),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -110,7 +120,7 @@ impl Store {
 
     /// The store across tenants: for token look-up, claims of deliveries and the
     /// operator's commands, and nothing else.
-    pub(super) fn operator(&self) -> TenantStore {
+    pub(crate) fn operator(&self) -> TenantStore {
         self.tenant(TenantId::new(0))
     }
 
@@ -126,7 +136,12 @@ impl Store {
     /// [`StoreError`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let view = self.operator().view().await?;
-        view.one(statement::Sql::new("select 1 as one")).await.map(|_| ())
+        view.one(statement::Sql::new("select 1 as one")).await?;
+        match &self.backend {
+            // The writer may be stuck while readers are not.
+            Backend::Sqlite(_) => self.operator().write(|_| Box::pin(async { Ok(()) })).await,
+            Backend::Postgres(_) => Ok(()),
+        }
     }
 }
 
@@ -214,17 +229,7 @@ impl TenantStore {
         let tenant = self.tenant;
         let job: sqlite::Job = Box::new(move |batch| {
             Box::pin(async move {
-                let outcome = match savepoint(batch, tenant).await {
-                    Ok(tx) => {
-                        // One caller's panic must not take the writer with it.
-                        let settled = AssertUnwindSafe(settle(tx, &work)).catch_unwind().await;
-                        match settled {
-                            Ok(settled) => settled.outcome.map(|value| (value, settled.delivers)),
-                            Err(_) => Err(StoreError::Panicked.into()),
-                        }
-                    }
-                    Err(error) => Err(error.into()),
-                };
+                let (outcome, in_doubt) = run_job(batch, tenant, &work).await;
                 let answer: sqlite::Answer = Box::new(move |committed| {
                     let answer = match committed {
                         Ok(()) => outcome,
@@ -233,7 +238,7 @@ impl TenantStore {
                     // A caller that went away needs no answer.
                     drop(sender.send(answer));
                 });
-                answer
+                sqlite::Done { answer, in_doubt }
             })
         });
         sqlite.submit(job).await?;
@@ -275,12 +280,12 @@ impl TenantStore {
         W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Sync,
     {
         let session = sessions.checkout(self.tenant.get()).await?;
-        let begun = session.connection().begin().await.map_err(StoreError::from);
-        let transaction = begun.inspect_err(|_| session.spoil())?;
+        session.spoil();
+        let transaction = session.connection().begin().await.map_err(StoreError::from)?;
         let view = View::new(self.tenant, DbBackend::Postgres, Handle::Transaction(transaction));
         let settled = settle(TenantTx::new(view), work).await;
-        if settled.in_doubt {
-            session.spoil();
+        if !settled.in_doubt {
+            session.restore();
         }
         if settled.delivers {
             self.store.appended.notify_waiters();
@@ -325,6 +330,27 @@ where
             let in_doubt = transaction.rollback().await.is_err();
             Settled { outcome: Err(error), delivers: false, crossed, in_doubt }
         }
+    }
+}
+
+/// Does a job of a batch under a savepoint; also tells whether it is in doubt.
+async fn run_job<T, E, W>(
+    batch: &DatabaseTransaction,
+    tenant: TenantId,
+    work: &W,
+) -> (Result<(T, bool), E>, bool)
+where
+    E: From<StoreError>,
+    W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Sync,
+{
+    let tx = match savepoint(batch, tenant).await {
+        Ok(tx) => tx,
+        Err(error) => return (Err(error.into()), true),
+    };
+    // One caller's panic must not take the writer with it.
+    match AssertUnwindSafe(settle(tx, work)).catch_unwind().await {
+        Ok(settled) => (settled.outcome.map(|value| (value, settled.delivers)), settled.in_doubt),
+        Err(_) => (Err(StoreError::Panicked.into()), true),
     }
 }
 

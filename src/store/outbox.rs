@@ -69,11 +69,9 @@ impl TenantTx {
         Sql::new(
             "insert into delivery (tenant_id, stream_id, seq, subject_key, txn, state, attempt,
                 due_us, leased_until_us)
-             select s.tenant_id, s.id, o.seq, o.subject_key, cast(? as text), 0, 0,
-                cast(? as bigint), 0",
+             select s.tenant_id, s.id, o.seq, o.subject_key, cast(? as text), 0, 0, 0, 0",
         )
         .bind(change.txn.clone())
-        .bind(change.at_us)
         .push(&format!(
             " from {events} o join stream s on s.tenant_id = ? and s.status <> 2
                 and (s.event_mask & o.event_bit) <> 0"

@@ -18,6 +18,7 @@ use std::{
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
 };
+use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
@@ -46,7 +47,7 @@ struct Idle {
 /// All connections of the service to PostgreSQL.
 #[derive(Debug, Clone)]
 pub(super) struct Sessions {
-    url: Arc<str>,
+    url: SecretString,
     parameters: Arc<[(&'static str, &'static str)]>,
     idle: Arc<Mutex<Vec<Idle>>>,
     permits: Arc<Semaphore>,
@@ -63,11 +64,20 @@ impl Sessions {
         let mut parameters = SESSION_LIMITS.to_vec();
         parameters.extend(role.map(|role| ("role", role)));
         Ok(Self {
-            url: url.into(),
+            url: url.to_owned().into(),
             parameters: parameters.into(),
             idle: Arc::default(),
             permits: Arc::new(Semaphore::new(permits)),
         })
+    }
+
+    /// A connection that waits, best one that worked for the tenant last.
+    fn take_idle(&self, tenant: i64) -> Option<Idle> {
+        let mut waiting = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting.iter().rposition(|idle| idle.tenant == tenant) {
+            Some(position) => Some(waiting.remove(position)),
+            None => waiting.pop(),
+        }
     }
 
     /// A session that works for `tenant` until it is dropped.
@@ -76,10 +86,13 @@ impl Sessions {
             .await
             .map_err(|_| StoreError::unavailable("no connection became free in time"))?
             .map_err(|_| StoreError::unavailable("the connections are closed"))?;
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.take_idle(tenant);
         let idle = match idle {
             Some(idle) => idle,
-            None => Idle { connection: connect(&self.url, &self.parameters).await?, tenant: -1 },
+            None => Idle {
+                connection: connect(self.url.expose_secret(), &self.parameters).await?,
+                tenant: -1,
+            },
         };
         if idle.tenant != tenant {
             say_tenant(&idle.connection, tenant).await?;
@@ -109,9 +122,15 @@ impl Session {
     }
 
     /// Keeps the connection from being used again, after an error that leaves
-    /// its state in doubt.
+    /// its state in doubt, or until what is begun has ended: a client that hangs
+    /// up drops the request in the middle of a statement.
     pub(super) fn spoil(&self) {
         self.spoilt.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets the connection be used again.
+    pub(super) fn restore(&self) {
+        self.spoilt.store(false, Ordering::Relaxed);
     }
 }
 

@@ -21,6 +21,7 @@ use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::{sync::mpsc, task::JoinSet};
 
 use super::StoreError;
+use crate::telemetry::causes;
 
 /// Jobs that may wait for the writer; more wait in their own tasks.
 const QUEUE: usize = 1024;
@@ -30,12 +31,22 @@ const BATCH: usize = 256;
 const READERS: u32 = 4;
 /// How long another process (the command line) may hold the write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause before the file is opened again after it failed.
+const REOPEN: Duration = Duration::from_millis(500);
 
 /// What a job leaves to be done after the commit: to answer its caller.
 pub(super) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// A request's work inside the batch's transaction.
 pub(super) type Job =
-    Box<dyn for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Answer> + Send>;
+    Box<dyn for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Done> + Send>;
+
+/// A job that ran.
+pub(super) struct Done {
+    /// To be called after the commit.
+    pub(super) answer: Answer,
+    /// What it did could neither be kept nor undone.
+    pub(super) in_doubt: bool,
+}
 
 /// An open SQLite database.
 #[derive(Debug, Clone)]
@@ -53,7 +64,7 @@ impl Sqlite {
         let readers = connect(path, READERS, true).await?;
         let (jobs, queue) = mpsc::channel(QUEUE);
         let mut tasks = JoinSet::new();
-        tasks.spawn(write(writer, queue));
+        tasks.spawn(write(path.to_owned(), writer, queue));
         Ok(Self { readers, jobs, _writer: Arc::new(tasks) })
     }
 
@@ -113,38 +124,72 @@ fn make_private(path: &Path) -> Result<(), DbErr> {
     }
 }
 
-async fn write(connection: DatabaseConnection, mut queue: mpsc::Receiver<Job>) {
+async fn write(path: PathBuf, connection: DatabaseConnection, mut queue: mpsc::Receiver<Job>) {
+    let mut connection = connection;
     while let Some(first) = queue.recv().await {
-        write_batch(&connection, first, &mut queue).await;
+        if write_batch(&connection, first, &mut queue).await == Batch::Broken {
+            // After a failed commit (a full disk, say) the driver's idea of where
+            // it stands is wrong for good; only a new connection is sound.
+            connection = reconnect(&path).await;
+        }
     }
 }
 
-async fn write_batch(connection: &DatabaseConnection, first: Job, queue: &mut mpsc::Receiver<Job>) {
+/// Whether the connection is still sound after a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Batch {
+    Done,
+    Broken,
+}
+
+async fn reconnect(path: &Path) -> DatabaseConnection {
+    loop {
+        match connect(path, 1, false).await {
+            Ok(connection) => return connection,
+            Err(error) => {
+                tracing::error!(error = causes(&error), "could not open the database again");
+                tokio::time::sleep(REOPEN).await;
+            }
+        }
+    }
+}
+
+async fn write_batch(
+    connection: &DatabaseConnection,
+    first: Job,
+    queue: &mut mpsc::Receiver<Job>,
+) -> Batch {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
     };
-    let mut answers = Vec::new();
-    let outcome = match connection.begin_with_options(options).await {
-        Ok(transaction) => {
-            let mut next = Some(first);
-            while let Some(job) = next {
-                answers.push(job(&transaction).await);
-                next = if answers.len() < BATCH { queue.try_recv().ok() } else { None };
-            }
-            transaction.commit().await
-        }
+    let transaction = match connection.begin_with_options(options).await {
+        Ok(transaction) => transaction,
         Err(error) => {
             // The job never ran, so its caller hears that its channel closed.
-            tracing::error!(error = crate::telemetry::causes(&error), "could not begin to write");
-            return;
+            tracing::error!(error = causes(&error), "could not begin to write");
+            return Batch::Broken;
         }
     };
-    let failure = outcome.err().map(|error| error.to_string());
+    let (mut answers, mut sound) = (Vec::new(), true);
+    let mut next = Some(first);
+    while let Some(job) = next {
+        let done = job(&transaction).await;
+        answers.push(done.answer);
+        sound = !done.in_doubt;
+        next = if sound && answers.len() < BATCH { queue.try_recv().ok() } else { None };
+    }
+    // A job that could not be undone must not be committed with the others.
+    let outcome = match sound {
+        true => transaction.commit().await,
+        false => transaction.rollback().await.and(Err(DbErr::Custom("a job was in doubt".into()))),
+    };
+    let failure = outcome.err().map(|error| causes(&error));
     for answer in answers {
         answer(match &failure {
             None => Ok(()),
             Some(reason) => Err(StoreError::unavailable(reason)),
         });
     }
+    if failure.is_some() { Batch::Broken } else { Batch::Done }
 }

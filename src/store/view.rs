@@ -60,7 +60,10 @@ impl View {
         let statement = sql.build(self.backend);
         let row = match &self.handle {
             Handle::Readers(connection) => connection.query_one_raw(statement).await,
-            Handle::Session(session) => session.connection().query_one_raw(statement).await,
+            Handle::Session(session) => {
+                session.spoil();
+                session.connection().query_one_raw(statement).await
+            }
             Handle::Transaction(transaction) => transaction.query_one_raw(statement).await,
         };
         self.checked(row)
@@ -70,7 +73,10 @@ impl View {
         let statement = sql.build(self.backend);
         let rows = match &self.handle {
             Handle::Readers(connection) => connection.query_all_raw(statement).await,
-            Handle::Session(session) => session.connection().query_all_raw(statement).await,
+            Handle::Session(session) => {
+                session.spoil();
+                session.connection().query_all_raw(statement).await
+            }
             Handle::Transaction(transaction) => transaction.query_all_raw(statement).await,
         };
         self.checked(rows)
@@ -80,23 +86,29 @@ impl View {
         let statement = sql.build(self.backend);
         let outcome = match &self.handle {
             Handle::Readers(connection) => connection.execute_raw(statement).await,
-            Handle::Session(session) => session.connection().execute_raw(statement).await,
+            Handle::Session(session) => {
+                session.spoil();
+                session.connection().execute_raw(statement).await
+            }
             Handle::Transaction(transaction) => transaction.execute_raw(statement).await,
         };
         self.checked(outcome).map(|outcome| outcome.rows_affected())
     }
 
     fn checked<T>(&self, outcome: Result<T, sea_orm::DbErr>) -> Result<T, StoreError> {
-        outcome.map_err(StoreError::from).inspect_err(|error| {
-            if error.is_transient() {
-                self.crossed.store(true, Ordering::Relaxed);
+        let outcome = outcome.map_err(StoreError::from);
+        let usable = match &outcome {
+            Ok(_) => true,
+            Err(error) => {
+                self.crossed.fetch_or(error.is_transient(), Ordering::Relaxed);
+                error.leaves_connection_usable()
             }
-            if let Handle::Session(session) = &self.handle
-                && !error.leaves_connection_usable()
-            {
-                session.spoil();
-            }
-        })
+        };
+        match &self.handle {
+            Handle::Session(session) if usable => session.restore(),
+            _ => {}
+        }
+        outcome
     }
 }
 
