@@ -51,6 +51,10 @@ end $$";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         if manager.get_connection().get_database_backend() != DbBackend::Postgres {
             return Ok(());

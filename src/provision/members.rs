@@ -60,6 +60,10 @@ struct Wanted {
     named: BTreeMap<ResourceId, Option<Member>>,
     /// What cannot be an id.
     unknown: Vec<String>,
+    /// The members as they are stored, once a filter has asked for them.
+    stored: Option<Vec<StoredMember>>,
+    /// Members that filters have looked at, over the whole request.
+    looked_at: usize,
 }
 
 impl Delta {
@@ -121,7 +125,8 @@ impl Delta {
                 MemberChange::Add(members) => wanted.include(members),
                 MemberChange::Remove(values) => wanted.exclude(values),
                 MemberChange::Replace(members) => {
-                    wanted = Wanted { only_named: true, ..Wanted::default() };
+                    let looked_at = wanted.looked_at;
+                    wanted = Wanted { only_named: true, looked_at, ..Wanted::default() };
                     wanted.include(members);
                 }
                 MemberChange::RemoveWhere(filter) => {
@@ -157,14 +162,21 @@ impl Wanted {
         group: ResourceId,
         filter: &CheckedFilter,
     ) -> Result<(), ProvisionError> {
-        let stored = match self.only_named {
-            true => Vec::new(),
-            false => all_members(view, group, FILTERED_MEMBERS).await?,
-        };
+        if self.stored.is_none() {
+            self.stored = Some(match self.only_named {
+                true => Vec::new(),
+                false => all_members(view, group, FILTERED_MEMBERS).await?,
+            });
+        }
+        let stored = self.stored.as_deref().unwrap_or_default();
+        self.looked_at += stored.len() + self.named.len();
+        if FILTERED_MEMBERS < self.looked_at {
+            return Err(too_many(FILTERED_MEMBERS).into());
+        }
         let added: HashSet<ResourceId> =
             self.named.iter().filter(|(_, member)| member.is_some()).map(|(id, _)| *id).collect();
         let states = view.member_states(group, &added.iter().copied().collect::<Vec<_>>()).await?;
-        for member in &stored {
+        for member in stored {
             if matches(filter, member.id, member.resource_type, member.display.as_deref()) {
                 self.named.entry(member.id).or_insert(None);
             }
@@ -210,15 +222,19 @@ async fn all_members(
         let last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
         members.extend(page);
         if most < members.len() {
-            return Err(ScimError::TooMany(format!(
-                "a filter on `members` looks at no more than {most} members; name them by `value`"
-            ))
-            .into());
+            return Err(too_many(most).into());
         }
         if last {
             return Ok(members);
         }
     }
+}
+
+fn too_many(most: usize) -> ScimError {
+    ScimError::TooMany(format!(
+        "filters on `members` look at no more than {most} members in one request; name them by \
+         `value`"
+    ))
 }
 
 fn unknown_members(unknown: &[String]) -> ScimError {

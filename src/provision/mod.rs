@@ -18,6 +18,8 @@ mod represent;
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::Semaphore;
+
 use crate::{
     clock::Clock,
     scim::{
@@ -61,6 +63,9 @@ pub struct Answered {
     /// Names of attributes that were overlooked.
     pub ignored: Vec<String>,
 }
+
+/// Queries without an index that run at a time.
+const SCANS: usize = 2;
 
 /// How far queries may go.
 #[derive(Debug, Clone, Copy)]
@@ -144,6 +149,7 @@ pub struct Provisioner {
     clock: Clock,
     public_url: Arc<str>,
     limits: Limits,
+    scans: Arc<Semaphore>,
 }
 
 impl Provisioner {
@@ -155,7 +161,14 @@ impl Provisioner {
         public_url: &str,
         limits: Limits,
     ) -> Self {
-        Self { store, registry, clock, public_url: public_url.into(), limits }
+        Self {
+            store,
+            registry,
+            clock,
+            public_url: public_url.into(),
+            limits,
+            scans: Arc::new(Semaphore::new(SCANS)),
+        }
     }
 
     /// The schemas and resource types that are served.

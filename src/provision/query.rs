@@ -3,9 +3,16 @@
 //! What indexes can answer, the database counts and pages. What they cannot is
 //! evaluated here on the rows that are left, under a limit on rows and time.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use super::{Access, ProvisionError, Provisioner, represent::Derived};
+use super::{
+    Access, ProvisionError, Provisioner,
+    represent::{Derived, SHOWN_MEMBERS},
+};
 use crate::{
     scim::{
         ScimError,
@@ -14,7 +21,7 @@ use crate::{
         query::IndexPage,
         resource::{Projection, ResourceId},
     },
-    store::{Selection, StoredResource, View},
+    store::{Selection, StoreError, StoredResource, View},
     tenant::{Caller, Scope},
 };
 
@@ -140,8 +147,11 @@ impl Provisioner {
             derived = self.groups_of(access, view, resources).await?;
         }
         if access.resource_type.is_group() && projection.wants("members") {
+            let mut room = SHOWN_MEMBERS;
             for group in resources {
-                derived.insert(group.id, self.members(access, view, group.id).await?);
+                let members = self.members(access, view, group.id, room).await?;
+                room = room.saturating_sub(members.elements());
+                derived.insert(group.id, members);
             }
         }
         let none = Derived::default();
@@ -175,13 +185,15 @@ impl Provisioner {
         filter: &CheckedFilter,
         page: IndexPage,
     ) -> Result<(u64, Vec<StoredResource>), ProvisionError> {
+        // Scans wait for each other, so that they leave connections to the rest.
+        let _turn = self.scans.acquire().await;
         let needs = needs_derived(filter);
         let (mut total, mut seen, started) = (0_u64, 0_u64, Instant::now());
         let (mut after, mut found) = (None, Vec::new());
         loop {
             // One row more than the limit tells that there is one.
             let chunk = CHUNK.min(self.limits.scan_rows.saturating_sub(seen).saturating_add(1));
-            let rows = view.after(selection, after, chunk).await?;
+            let rows = view.after(selection, after, chunk).await.map_err(read_error)?;
             let count = u64::try_from(rows.len()).unwrap_or(chunk);
             let last = count < chunk;
             if self.limits.scan_rows < seen + count {
@@ -209,7 +221,7 @@ impl Provisioner {
                 return Ok((total, found));
             }
             if self.limits.scan_time <= started.elapsed() {
-                return Err(too_many(filter, self.limits.scan_rows).into());
+                return Err(too_slow(filter, self.limits.scan_time).into());
             }
         }
     }
@@ -222,17 +234,18 @@ impl Provisioner {
         seen: &mut u64,
     ) -> Result<HashMap<ResourceId, Derived>, ProvisionError> {
         let mut members = HashMap::new();
+        let limit = self.limits.scan_rows;
         for row in rows {
-            let derived = self.members(access, view, row.id).await?;
-            *seen += derived.elements();
-            members.insert(row.id, derived);
-            if self.limits.scan_rows < *seen {
-                let limit = self.limits.scan_rows;
+            let room = limit.saturating_sub(*seen);
+            if view.has_more_members(row.id, u32::try_from(room).unwrap_or(u32::MAX)).await? {
                 return Err(ScimError::TooMany(format!(
                     "the filter would look at more than {limit} members; ask for `members.value eq`"
                 ))
                 .into());
             }
+            let derived = self.members(access, view, row.id, room).await?;
+            *seen += derived.elements();
+            members.insert(row.id, derived);
         }
         Ok(members)
     }
@@ -246,15 +259,15 @@ async fn page_of(
 ) -> Result<(u64, Vec<StoredResource>), ProvisionError> {
     let offset = page.start_index.saturating_sub(1);
     if page.count == 0 {
-        return Ok((view.count(selection).await?, Vec::new()));
+        return Ok((view.count(selection).await.map_err(read_error)?, Vec::new()));
     }
-    let rows = view.page(selection, offset, page.count).await?;
+    let rows = view.page(selection, offset, page.count).await.map_err(read_error)?;
     let found = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     // A page that is not full is the last one, and tells the number itself.
     let total = match found {
-        0 if 0 < offset => view.count(selection).await?,
+        0 if 0 < offset => view.count(selection).await.map_err(read_error)?,
         _ if found < page.count => offset + found,
-        _ => view.count(selection).await?,
+        _ => view.count(selection).await.map_err(read_error)?,
     };
     Ok((total, rows))
 }
@@ -270,12 +283,33 @@ fn needs_derived(filter: &CheckedFilter) -> bool {
 }
 
 fn too_many(filter: &CheckedFilter, limit: u64) -> ScimError {
+    not_indexed(filter, &format!("would look at more than {limit} resources"))
+}
+
+fn too_slow(filter: &CheckedFilter, limit: Duration) -> ScimError {
+    not_indexed(filter, &format!("took longer than {} ms", limit.as_millis()))
+}
+
+fn not_indexed(filter: &CheckedFilter, what: &str) -> ScimError {
     let mut names = Vec::new();
     filter.attributes(&mut |attribute| names.push(attribute.to_string()));
     names.dedup();
     ScimError::TooMany(format!(
-        "the filter on {} has no index to answer it and would look at more than {limit} resources; \
-         add a term on an indexed attribute such as `userName`, `externalId` or `emails.value`",
+        "the filter on {} has no index to answer it and {what}; add a term on an indexed \
+         attribute such as `userName`, `externalId` or `emails.value`",
         names.join(", ")
     ))
+}
+
+/// What the database took too long for was asked too widely.
+fn read_error(error: StoreError) -> ProvisionError {
+    match error {
+        StoreError::Timeout(_) => ScimError::TooMany(
+            "the query takes too long; filter on an indexed attribute such as `userName`, \
+             `externalId` or `emails.value`"
+                .to_owned(),
+        )
+        .into(),
+        other => other.into(),
+    }
 }

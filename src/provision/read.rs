@@ -1,6 +1,9 @@
 //! Reading one resource (RFC 7644 §3.4.1).
 
-use super::{Access, Answered, ProvisionError, Provisioner, Terms, represent::Derived};
+use super::{
+    Access, Answered, ProvisionError, Provisioner, Terms,
+    represent::{Derived, SHOWN_MEMBERS},
+};
 use crate::tenant::Scope;
 
 impl Provisioner {
@@ -40,7 +43,7 @@ impl Provisioner {
             });
         }
         if access.resource_type.is_group() && terms.projection.wants("members") {
-            derived = self.members(access, &view, stored.id).await?;
+            derived = self.members(access, &view, stored.id, SHOWN_MEMBERS).await?;
         }
         self.answer(access, &stored, &derived, terms)
     }

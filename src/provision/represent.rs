@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{Access, Answered, ProvisionError, Provisioner, Terms};
 use crate::{
     scim::{
+        ScimError,
         resource::{Facts, Projection, ResourceId, render, represent},
         schema::ResourceType,
     },
@@ -13,6 +14,8 @@ use crate::{
 
 /// Members read from the database at a time.
 const MEMBER_PAGE: u32 = 5_000;
+/// Members that one answer may hold.
+pub(super) const SHOWN_MEMBERS: u64 = 500_000;
 /// Groups up to this size show names of members that the client did not name:
 /// they cost a look at each member.
 const NAMED_MEMBERS: u32 = 1_000;
@@ -63,12 +66,17 @@ impl Provisioner {
     }
 
     /// `members` of a group, all of them.
+    ///
+    /// # Errors
+    ///
+    /// `TooMany` if there are more than `most`.
     pub(super) async fn members(
         &self,
         access: &Access,
         view: &View,
         group: ResourceId,
-    ) -> Result<Derived, StoreError> {
+        most: u64,
+    ) -> Result<Derived, ProvisionError> {
         let (mut after, mut elements) = (None, 0);
         let mut text = String::from("[");
         let base = self.base(&access.caller.tenant_name);
@@ -84,6 +92,9 @@ impl Provisioner {
                 }
                 push_member(&mut text, &base, member);
                 elements += 1;
+            }
+            if most < elements {
+                return Err(too_many_members().into());
             }
             if page.len() <= usize::try_from(NAMED_MEMBERS).unwrap_or(usize::MAX) {
                 break;
@@ -101,9 +112,9 @@ impl Provisioner {
         view: &View,
         id: ResourceId,
         projection: &Projection,
-    ) -> Result<Derived, StoreError> {
+    ) -> Result<Derived, ProvisionError> {
         if access.resource_type.is_group() && projection.wants("members") {
-            return self.members(access, view, id).await;
+            return self.members(access, view, id, SHOWN_MEMBERS).await;
         }
         if access.resource_type.is_user() && projection.wants("groups") {
             let groups = view.groups_of(&[id]).await?;
@@ -174,6 +185,13 @@ fn facts<'a>(
         created_us: stored.created_us,
         modified_us: stored.modified_us,
     }
+}
+
+fn too_many_members() -> ScimError {
+    ScimError::TooMany(format!(
+        "the answer would hold more than {SHOWN_MEMBERS} members; ask with \
+         `excludedAttributes=members`, or for fewer groups"
+    ))
 }
 
 fn push_member(text: &mut String, base: &str, member: &StoredMember) {

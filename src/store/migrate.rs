@@ -55,7 +55,6 @@ async fn run(
     command: MigrateCommand,
 ) -> Result<Vec<MigrationState>, StoreError> {
     // The connection is one session, so the lock is held until it is closed.
-    // SQLite locks its file for each step by itself.
     if connection.get_database_backend() == DbBackend::Postgres {
         let lock = format!("select pg_advisory_lock({LOCK})");
         connection.execute_unprepared(&lock).await?;

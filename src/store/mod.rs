@@ -54,7 +54,7 @@ pub use resource::StoredResource;
 pub use secret_key::{KeyError, SecretKey, generate, kid};
 pub use signing_key::SealedKey;
 pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamRow, StreamStatus};
-pub use tenants::{ConnectionRow, TenantRow, TenantState};
+pub use tenants::{ConnectionRow, NewTenantRow, TenantRow, TenantState};
 pub use view::{TenantTx, View};
 
 /// Times that work which crossed another transaction is done again.

@@ -199,12 +199,13 @@ fn receiver(tenant: TenantId, stream: StreamId) -> String {
     format!("{tenant}/{stream}/authorization")
 }
 
-/// The name of a tenant's key: the month it was made in, and a letter for the
-/// first, second … of that month.
-pub fn kid(tenant_name: &str, now_us: i64, letter: char) -> String {
+/// The name of a tenant's key: the month it was made in, and four random letters,
+/// so that no key is ever taken for another of the same tenant's name.
+pub fn kid(tenant_name: &str, now_us: i64, random: [u8; 4]) -> String {
     let now = OffsetDateTime::from_unix_timestamp(now_us.div_euclid(1_000_000))
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    format!("{tenant_name}-{:04}{:02}{letter}", now.year(), u8::from(now.month()))
+    let letters: String = random.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
+    format!("{tenant_name}-{:04}{:02}-{letters}", now.year(), u8::from(now.month()))
 }
 
 /// Makes a signing key: RSA of 2048 bits (CAEP interoperability profile §2.6).

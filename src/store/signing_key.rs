@@ -14,33 +14,27 @@ pub struct SealedKey {
     pub sealed: Vec<u8>,
 }
 
-impl Store {
-    /// Keeps a tenant's new active key.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn insert_signing_key(
-        &self,
-        tenant: TenantId,
-        key: &SealedKey,
-        public_jwk: &Value,
-        created_us: i64,
-    ) -> Result<(), StoreError> {
-        let sql = Sql::new(
-            "insert into signing_key (tenant_id, kid, state, sealed, public_jwk, created_us) values ",
-        )
-        .rows([vec![
-            tenant.get().into(),
-            key.kid.clone().into(),
-            0_i16.into(),
-            key.sealed.clone().into(),
-            public_jwk.to_string().into(),
-            created_us.into(),
-        ]]);
-        self.tenant(tenant).run(sql).await.map(|_| ())
-    }
+/// Keeps a tenant's new active key.
+pub(super) fn insert_signing_key(
+    tenant: TenantId,
+    key: &SealedKey,
+    public_jwk: &Value,
+    created_us: i64,
+) -> Sql {
+    Sql::new(
+        "insert into signing_key (tenant_id, kid, state, sealed, public_jwk, created_us) values ",
+    )
+    .rows([vec![
+        tenant.get().into(),
+        key.kid.clone().into(),
+        0_i16.into(),
+        key.sealed.clone().into(),
+        public_jwk.to_string().into(),
+        created_us.into(),
+    ]])
+}
 
+impl Store {
     /// The key that a tenant signs with.
     ///
     /// # Errors

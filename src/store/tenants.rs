@@ -1,9 +1,15 @@
 //! Tenants and their connections.
 
+use std::sync::Arc;
+
 use sea_orm::QueryResult;
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Store, StoreError, TenantStore, View, statement::Sql};
+use super::{
+    SealedKey, Store, StoreError, TenantStore, TenantTx, View, signing_key::insert_signing_key,
+    statement::Sql,
+};
 use crate::{scim::dialect::Dialect, tenant::TenantId};
 
 /// Whether a tenant is served.
@@ -84,6 +90,35 @@ pub struct ConnectionRow {
     pub created_us: i64,
 }
 
+/// A tenant to be kept.
+#[derive(Debug, Clone)]
+pub struct NewTenantRow {
+    /// Its name.
+    pub name: String,
+    /// `iss` of its people's subject identifiers, if it is not our own.
+    pub subject_issuer: Option<String>,
+    /// When it is made, in microseconds since 1970.
+    pub created_us: i64,
+    /// The public half of its signing key.
+    pub public_jwk: Value,
+}
+
+impl TenantTx {
+    async fn insert_tenant_row(&self, new: &NewTenantRow) -> Result<TenantRow, StoreError> {
+        let sql = Sql::new("insert into tenant (name, state, subject_issuer, created_us) values ")
+            .rows([vec![
+                new.name.clone().into(),
+                TenantState::Active.code().into(),
+                new.subject_issuer.clone().into(),
+                new.created_us.into(),
+            ]])
+            .push(" returning id, name, state, subject_issuer, created_us");
+        let row = self.one(sql).await?;
+        let row = row.ok_or_else(|| StoreError::Damaged("a new tenant is not there".to_owned()))?;
+        TenantRow::read(&row)
+    }
+}
+
 const TENANT: &str = "select id, name, state, subject_issuer, created_us from tenant";
 
 /// Tables of a tenant's rows, in the order in which they can go.
@@ -103,31 +138,29 @@ const TABLES: [&str; 9] = [
 const DELETE_ROWS: u32 = 5_000;
 
 impl Store {
-    /// Makes a tenant.
+    /// Makes a tenant with its signing key, which `seal` gives for its number.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Duplicate`] if the name is taken.
-    pub async fn insert_tenant(
+    /// [`StoreError::Duplicate`] if the name is taken; what `seal` gives.
+    pub async fn insert_tenant<E>(
         &self,
-        name: &str,
-        subject_issuer: Option<&str>,
-        created_us: i64,
-    ) -> Result<TenantRow, StoreError> {
-        let (name, issuer) = (name.to_owned(), subject_issuer.map(str::to_owned));
+        new: NewTenantRow,
+        seal: impl Fn(TenantId) -> Result<SealedKey, E> + Send + Sync + 'static,
+    ) -> Result<TenantRow, E>
+    where
+        E: From<StoreError> + Send + 'static,
+    {
+        let (new, seal) = (Arc::new(new), Arc::new(seal));
         self.operator()
             .write(move |tx| {
-                let (name, issuer) = (name.clone(), issuer.clone());
+                let (new, seal) = (Arc::clone(&new), Arc::clone(&seal));
                 Box::pin(async move {
-                    let sql = Sql::new(
-                        "insert into tenant (name, state, subject_issuer, created_us) values ",
-                    )
-                    .rows([vec![name.into(), 0_i16.into(), issuer.into(), created_us.into()]])
-                    .push(" returning id, name, state, subject_issuer, created_us");
-                    let row = tx.one(sql).await?;
-                    row.as_ref().map(TenantRow::read).unwrap_or_else(|| {
-                        Err(StoreError::Damaged("a new tenant was not given back".to_owned()))
-                    })
+                    let row = tx.insert_tenant_row(&new).await?;
+                    let key = (*seal)(row.id)?;
+                    let sql = insert_signing_key(row.id, &key, &new.public_jwk, new.created_us);
+                    View::run(tx, sql).await?;
+                    Ok(row)
                 })
             })
             .await
@@ -166,7 +199,8 @@ impl Store {
         self.run_as_operator(
             Sql::new("update tenant set state = ?")
                 .bind(state.code())
-                .push(" where id = ?")
+                // A deletion is not taken back.
+                .push(" where state <> 2 and id = ?")
                 .bind(tenant.get()),
         )
         .await
@@ -174,7 +208,6 @@ impl Store {
     }
 
     /// Deletes a bounded part of what a tenant has; gives how many rows went.
-    /// When nothing is left the tenant itself goes, and the answer is 0.
     ///
     /// # Errors
     ///
@@ -186,9 +219,17 @@ impl Store {
                 return Ok(gone);
             }
         }
-        self.run_as_operator(Sql::new("delete from tenant where id = ?").bind(tenant.get()))
-            .await?;
         Ok(0)
+    }
+
+    /// Deletes a tenant that has nothing left.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn delete_tenant_row(&self, tenant: TenantId) -> Result<(), StoreError> {
+        let sql = Sql::new("delete from tenant where id = ?").bind(tenant.get());
+        self.run_as_operator(sql).await.map(|_| ())
     }
 
     pub(super) async fn run_as_operator(&self, sql: Sql) -> Result<u64, StoreError> {

@@ -25,8 +25,8 @@ use crate::{
     event::{Cause, Change, Initiator, Subject, SubjectFormat, events, receive::verify},
     scim::resource::{ResourceId, Version},
     store::{
-        self, AuditEntry, Location, MigrateCommand, NewStreamRow, OutboxEvent, RowChange,
-        SecretKey, Store, generate,
+        self, AuditEntry, Location, MigrateCommand, NewStreamRow, NewTenantRow, OutboxEvent, RowChange,
+        SecretKey, Store, StoreError, generate,
     },
     tenant::{StreamId, TenantId},
 };
@@ -55,11 +55,22 @@ impl House {
         // It stands still, so nothing that failed becomes due again on its own.
         let clock = Clock::stopped_at(1_790_000_000_000_000);
         let secret = Arc::new(SecretKey::new(&[7; 32]).unwrap());
-        let tenant = store.insert_tenant("acme", None, clock.now_us()).await.unwrap().id;
-        let key = generate("acme-202609a".to_owned()).unwrap();
-        let sealed = secret.seal_signing_key(tenant, &key).unwrap();
-        let jwk = key.public_jwk();
-        store.insert_signing_key(tenant, &sealed, &jwk, clock.now_us()).await.unwrap();
+        let signing_key = generate("acme-1".to_owned()).unwrap();
+        let jwk = signing_key.public_jwk();
+        let row = NewTenantRow {
+            name: "acme".to_owned(),
+            subject_issuer: None,
+            created_us: clock.now_us(),
+            public_jwk: jwk.clone(),
+        };
+        let sealing = Arc::clone(&secret);
+        let tenant = store
+            .insert_tenant::<StoreError>(row, move |id| {
+                Ok(sealing.seal_signing_key(id, &signing_key).unwrap())
+            })
+            .await
+            .unwrap()
+            .id;
         let jwks = json!({ "keys": [jwk] });
         Self { _folder: folder, store, clock, tenant, secret, jwks }
     }

@@ -6,7 +6,7 @@ use super::{EventRecord, NewStream, Operator, OperatorError, StreamRecord};
 use crate::{
     event::EventUri,
     store::{NewStreamRow, StreamStatus},
-    tenant::{StreamId, TenantId, receiver_url},
+    tenant::{StreamId, receiver_url},
 };
 
 impl Operator {
@@ -114,7 +114,7 @@ impl Operator {
     ) -> Result<Vec<EventRecord>, OperatorError> {
         let store = match tenant {
             Some(tenant) => self.tenant_store(tenant).await?,
-            None => self.store.tenant(TenantId::new(0)),
+            None => self.store.operator(),
         };
         let rows = store.events(after_seq, limit).await?;
         Ok(rows.into_iter().filter_map(EventRecord::read).collect())

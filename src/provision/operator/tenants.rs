@@ -1,11 +1,17 @@
 //! Tenants and their connections.
 
+use std::{sync::Arc, time::Duration};
+
 use super::{ConnectionRecord, NewTenant, Operator, OperatorError, TenantRecord};
 use crate::{
     scim::dialect::Dialect,
-    store::{self, ConnectionRow, KeyError, StoreError, TenantState, UniqueKey},
+    store::{self, ConnectionRow, KeyError, NewTenantRow, StoreError, TenantState, UniqueKey},
     tenant::is_name,
 };
+
+/// After this long, what was admitted before a deletion has ended, or nearly so;
+/// the deletion ends when it finds nothing more after such a pause.
+const ADMITTED: Duration = Duration::from_millis(1_500);
 
 impl Operator {
     /// Makes a tenant with a signing key of its own.
@@ -16,17 +22,31 @@ impl Operator {
     /// [`OperatorError::Exists`] if it is taken.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<TenantRecord, OperatorError> {
         check_name("tenant", &new.name)?;
-        let now_us = self.clock.now_us();
-        // Made first, so that no tenant is left without a key.
-        let kid = store::kid(&new.name, now_us, 'a');
+        let created_us = self.clock.now_us();
+        let kid = store::kid(&new.name, created_us, self.clock.random());
         let made = tokio::task::spawn_blocking(move || store::generate(kid)).await;
         let key = made.map_err(|_| KeyError::Generate)??;
-        let issuer = new.subject_issuer.as_deref();
-        let row = self.store.insert_tenant(&new.name, issuer, now_us).await;
-        let row = row.map_err(|error| taken(error, UniqueKey::TenantName, "tenant", &new.name))?;
-        let sealed = self.secret.seal_signing_key(row.id, &key)?;
-        self.store.insert_signing_key(row.id, &sealed, &key.public_jwk(), now_us).await?;
-        Ok(row.into())
+        let row = NewTenantRow {
+            name: new.name.clone(),
+            subject_issuer: new.subject_issuer,
+            created_us,
+            public_jwk: key.public_jwk(),
+        };
+        let secret = Arc::clone(&self.secret);
+        // Together, so that no tenant is left that could not sign.
+        let row = self
+            .store
+            .insert_tenant(row, move |id| {
+                secret.seal_signing_key(id, &key).map_err(OperatorError::from)
+            })
+            .await;
+        match row {
+            Ok(row) => Ok(row.into()),
+            Err(OperatorError::Store(error)) => {
+                Err(taken(error, UniqueKey::TenantName, "tenant", &new.name))
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// Every tenant, by name.
@@ -66,8 +86,18 @@ impl Operator {
         let row = self.store.tenant_named(name).await?;
         let row = row.ok_or_else(|| OperatorError::NotFound(format!("tenant `{name}`")))?;
         self.store.set_tenant_state(row.id, TenantState::Deleting).await?;
-        while 0 < self.store.delete_some_of(row.id).await? {}
-        Ok(())
+        loop {
+            let mut gone = 0;
+            while let some @ 1.. = self.store.delete_some_of(row.id).await? {
+                gone += some;
+            }
+            // A request that was admitted before may still write.
+            if gone == 0 {
+                break;
+            }
+            tokio::time::sleep(ADMITTED).await;
+        }
+        Ok(self.store.delete_tenant_row(row.id).await?)
     }
 
     /// Makes a connection: a directory that provisions a tenant.

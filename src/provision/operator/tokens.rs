@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{IssuedToken, NewToken, Operator, OperatorError, TokenRecord};
 use crate::{
     store::{NewCredential, TenantStore},
-    tenant::{Scope, TenantId, Token, TokenKind},
+    tenant::{Scope, Token, TokenKind},
 };
 
 /// Longest life of a token: every token ends (RFC 7644 §7.4).
@@ -47,7 +47,7 @@ impl Operator {
         label: &str,
         expires_in: Duration,
     ) -> Result<IssuedToken, OperatorError> {
-        let store = self.store.tenant(TenantId::new(0));
+        let store = self.store.operator();
         let bearer = Token::new(TokenKind::Operator, self.clock.random());
         let (connection, label) = (String::new(), label.to_owned());
         let new = NewToken { connection, scopes: Vec::new(), expires_in, label };
