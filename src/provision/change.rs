@@ -151,15 +151,14 @@ impl Provisioner {
         action: &'static str,
     ) -> Result<Answered, ProvisionError> {
         let view = self.store.tenant(access.caller.tenant).view().await?;
-        if action == "patch" && access.resource_type.is_group() && !terms.projected {
-            if view.has_more_members(stored.id, SHOWN_MEMBERS).await? {
-                return Ok(Answered {
-                    version: stored.version,
-                    location: self.location(access, stored.id),
-                    body: None,
-                    ignored: Vec::new(),
-                });
-            }
+        let unasked = action == "patch" && access.resource_type.is_group() && !terms.projected;
+        if unasked && view.has_more_members(stored.id, SHOWN_MEMBERS).await? {
+            return Ok(Answered {
+                version: stored.version,
+                location: self.location(access, stored.id),
+                body: None,
+                ignored: Vec::new(),
+            });
         }
         let projection = &terms.projection;
         let derived = self.derived(access, &view, stored.id, projection).await?;

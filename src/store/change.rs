@@ -155,19 +155,29 @@ impl TenantTx {
         Ok(0 < deliveries)
     }
 
+    /// SQLite runs several statements for one call to its thread. The writer is
+    /// alone, so the last events of the tenant are those of this change.
     async fn apply_in_turn(&self, change: &Change, pieces: Vec<Piece>) -> Result<bool, StoreError> {
+        let mut sql = Sql::default();
         for piece in pieces {
-            self.run(piece.sql).await?;
+            sql = sql.append(piece.sql).push("; ");
         }
         if change.events.is_empty() {
-            return Ok(false);
+            return self.run(sql).await.map(|_| false);
         }
-        let rows = self.all(self.insert_outbox(change).push(" returning seq")).await?;
-        let seqs: Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get_by_index(0)).collect();
-        let first = seqs?.into_iter().min().unwrap_or(i64::MAX);
-        let sql = self.insert_deliveries(change, "outbox").push(" where o.tenant_id = ?");
-        let sql = sql.bind(self.owner()).push(" and o.seq >= ?").bind(first);
-        Ok(0 < self.run(sql).await?)
+        let count = i64::try_from(change.events.len()).unwrap_or(i64::MAX);
+        let sql = sql
+            .append(self.insert_outbox(change))
+            .push("; ")
+            .append(self.insert_deliveries(change, "outbox"))
+            .push(" where o.tenant_id = ?")
+            .bind(self.owner())
+            .push(" and o.seq in (select seq from outbox where tenant_id = ?")
+            .bind(self.owner())
+            .push(" order by seq desc limit ?); select changes()")
+            .bind(count);
+        let deliveries: i64 = self.one(sql).await?.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        Ok(0 < deliveries)
     }
 
     fn row_pieces(&self, change: &Change) -> Vec<Piece> {

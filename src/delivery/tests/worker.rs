@@ -25,8 +25,8 @@ use crate::{
     event::{Cause, Change, Initiator, Subject, SubjectFormat, events, receive::verify},
     scim::resource::{ResourceId, Version},
     store::{
-        self, AuditEntry, Location, MigrateCommand, NewStreamRow, NewTenantRow, OutboxEvent, RowChange,
-        SecretKey, Store, StoreError, generate,
+        self, AuditEntry, Location, MigrateCommand, NewStreamRow, NewTenantRow, OutboxEvent,
+        RowChange, SecretKey, Store, StoreError, generate,
     },
     tenant::{StreamId, TenantId},
 };
