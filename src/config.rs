@@ -108,7 +108,8 @@ settings! {
     max_connections: u32 = 10_000,
     /// Most resources in one page of an answer. Default 1000.
     max_results: u32 = 1_000,
-    /// Resources in a page if the request names no `count`. Default 100.
+    /// Resources in a page if the request names no `count`. Default 100, or `max_results`
+    /// if that is less.
     default_page: u32 = 100,
     /// Rows that a filter without an index may look at before the answer is `tooMany`.
     /// Default 100000.
@@ -119,7 +120,7 @@ settings! {
     /// Default false.
     allow_http_receivers: bool = false,
     /// What is logged, as directives such as `info,muster::delivery=debug`. Default
-    /// `info`, less what the database libraries say.
+    /// `info,sea_orm_migration=warn,sqlx=warn`: no statements and no steps of migrations.
     log: LogFilter = LogFilter::default(),
     /// Form of the log: `text` or `json`. Default `text`.
     log_format: LogFormat = LogFormat::Text,

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{
     failure::Failure,
-    output::{Output, cell},
+    output::{self, Output, cell},
 };
 use crate::provision::operator::{EventRecord, Operator};
 
@@ -46,20 +46,25 @@ pub(super) async fn run(
     while 0 < left {
         let page = operator.events(tenant.as_deref(), after, left.min(PAGE)).await?;
         for event in &page {
-            show(event, output)?;
+            if !show(event, output)? {
+                return Ok(());
+            }
             after = event.seq;
             left = left.saturating_sub(1);
         }
         match (page.is_empty(), follow) {
             (true, false) => return Ok(()),
-            (true, true) => tokio::time::sleep(PAUSE).await,
+            (true, true) => tokio::select! {
+                () = tokio::time::sleep(PAUSE) => (),
+                () = output::unread() => return Ok(()),
+            },
             (false, _) => (),
         }
     }
     Ok(())
 }
 
-fn show(event: &EventRecord, output: Output) -> Result<(), Failure> {
+fn show(event: &EventRecord, output: Output) -> Result<bool, Failure> {
     let record = serde_json::to_value(event).map_err(Failure::failed)?;
     let columns = ["seq", "occurred_at", "tenant", "event", "resource", "txn"];
     let cells = columns.iter().map(|name| record.get(name).map_or_else(|| "-".to_owned(), cell));

@@ -45,7 +45,10 @@ impl From<StartError> for Failure {
 
 impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Self {
-        Self::failed(with_sources(&error))
+        match error {
+            OperatorError::Invalid(_) => Self::usage(error),
+            other => Self::failed(with_sources(&other)),
+        }
     }
 }
 

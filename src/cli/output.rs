@@ -1,11 +1,15 @@
 //! Answers of commands: tables for people, JSON for programs.
 
-use std::io::{self, Write};
-use std::time::Duration;
+use std::{
+    io::{self, Write},
+    os::fd::AsFd,
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::{io::Interest, net::unix::pipe};
 
 use super::failure::Failure;
 
@@ -58,11 +62,11 @@ impl Output {
         self.done(&serde_json::json!({ what: name, "deleted": true }), &format!("{name} is gone."))
     }
 
-    /// Shows one line of a stream of records.
-    pub(super) fn line<T: Serialize>(self, record: &T, text: &str) -> Result<(), Failure> {
+    /// Shows one line of a stream of records; gives whether somebody still reads.
+    pub(super) fn line<T: Serialize>(self, record: &T, text: &str) -> Result<bool, Failure> {
         match self.json {
-            true => print(&serde_json::to_string(record).map_err(Failure::failed)?),
-            false => print(text),
+            true => write(&serde_json::to_string(record).map_err(Failure::failed)?),
+            false => write(text),
         }
     }
 
@@ -87,10 +91,28 @@ fn pretty(value: &Value) -> Result<String, Failure> {
 
 /// Writes a line to standard output. A reader that has gone away has seen enough.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
+    write(text).map(drop)
+}
+
+/// Writes a line to standard output; gives whether it has a reader.
+fn write(text: &str) -> Result<bool, Failure> {
     match writeln!(io::stdout().lock(), "{text}") {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error)),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::failed(error)),
     }
+}
+
+/// Waits until nobody reads standard output any more.
+pub(super) async fn unread() {
+    // What cannot be watched, such as a file, has no reader that goes away.
+    if let Ok(output) = io::stdout().as_fd().try_clone_to_owned()
+        && let Ok(output) = pipe::Sender::from_owned_fd_unchecked(output)
+        && output.ready(Interest::ERROR).await.is_ok()
+    {
+        return;
+    }
+    std::future::pending().await
 }
 
 /// An aligned table with two blanks between its columns.

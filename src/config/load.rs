@@ -145,7 +145,10 @@ pub(super) fn load(sources: Sources) -> Result<Loaded, ConfigError> {
     let figment = merged.iter().fold(Figment::new(), |figment, (field, value, _)| {
         figment.merge(Serialized::global(field.name, value))
     });
-    let settings: Settings = figment.extract().map_err(|error| wrong(&error, &merged))?;
+    let mut settings: Settings = figment.extract().map_err(|error| wrong(&error, &merged))?;
+    if !merged.iter().any(|(field, _, _)| field.name == "default_page") {
+        settings.default_page = settings.default_page.min(settings.max_results);
+    }
     settings.check().map_err(ConfigError::Conflict)?;
     let origins = merged.into_iter().map(|(field, _, origin)| (field.name, origin)).collect();
     Ok(Loaded { settings, origins })
@@ -189,10 +192,19 @@ fn environment_layer(variables: Vec<(String, String)>) -> Result<Layer, ConfigEr
     let ours = variables.into_iter().filter(|(name, _)| name != FILE_VARIABLE);
     ours.filter_map(|(variable, text)| {
         let name = variable.strip_prefix(PREFIX)?.to_ascii_lowercase();
+        if is_of_kubernetes(&name) {
+            return None;
+        }
         let origin = Origin::Environment(variable);
         Some(field(&name, &origin).map(|field| (field, (field.read)(&text), origin)))
     })
     .collect()
+}
+
+/// Whether Kubernetes sets the variable beside a service that is called `muster`:
+/// `MUSTER_SERVICE_HOST`, `MUSTER_PORT`, `MUSTER_PORT_8080_TCP_ADDR` and the like.
+fn is_of_kubernetes(name: &str) -> bool {
+    name == "port" || name.starts_with("port_") || name.starts_with("service_")
 }
 
 fn flag_layer(flags: Vec<(String, String)>) -> Result<Layer, ConfigError> {

@@ -96,6 +96,27 @@ fn what_is_wrong_is_one_clear_line() {
 }
 
 #[test]
+fn variables_that_kubernetes_makes_are_not_settings() {
+    let variables = [
+        ("MUSTER_PORT", "tcp://10.0.0.1:8080"),
+        ("MUSTER_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("MUSTER_SERVICE_HOST", "10.0.0.1"),
+        ("MUSTER_SERVICE_PORT_HTTP", "8080"),
+    ];
+    Settings::load(sources(Some(""), &variables, &[])).unwrap();
+    check_error(sources(Some(""), &[("MUSTER_PORTS", "1")], &[]), &["no setting `ports`"]);
+    check_error(sources(Some("port = 1"), &[], &[]), &["no setting `port`"]);
+}
+
+#[test]
+fn a_smaller_largest_page_makes_the_usual_page_smaller() {
+    let page = |text: &str| Settings::load(sources(Some(text), &[], &[])).unwrap().settings;
+    assert_eq!(page("max_results = 50").default_page, 50);
+    assert_eq!(page("max_results = 500").default_page, 100);
+    check_error(sources(Some("max_results = 50\ndefault_page = 60"), &[], &[]), &["50", "60"]);
+}
+
+#[test]
 fn a_wrong_secret_is_not_repeated() {
     let sources = sources(Some(""), &[("MUSTER_DATABASE_URL", "mysql://u:hunter2@h/d")], &[]);
     let message = Settings::load(sources).unwrap_err().to_string();

@@ -20,7 +20,7 @@ use std::time::Duration;
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route,
     endpoint::{DynEndpoint, ToDynEndpoint},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
 };
 use tokio::time::timeout;
 
@@ -96,12 +96,8 @@ impl Endpoint for Public {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let told = Told::of(&request);
-        let answer = async {
-            timeout(DEADLINE, self.answer(request)).await.unwrap_or_else(|_| {
-                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the request took too long")
-                    .into_response()
-            })
-        };
+        let answer =
+            async { timeout(DEADLINE, self.answer(request)).await.unwrap_or_else(|_| late()) };
         Ok(told.tell(answer).await)
     }
 }
@@ -111,6 +107,13 @@ fn tenant_of(path: &str) -> Option<(&str, &str)> {
     let rest = path.strip_prefix("/t/")?;
     let end = rest.find('/').unwrap_or(rest.len());
     rest.split_at_checked(end)
+}
+
+/// The answer to a request that missed its deadline.
+fn late() -> Response {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the request took too long; try again later")
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))
+        .into_response()
 }
 
 fn nowhere() -> Response {

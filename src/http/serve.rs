@@ -47,6 +47,8 @@ pub struct Limits {
     pub idle: Duration,
     /// An answer of which the client reads nothing.
     pub write: Duration,
+    /// From the header of a request to the end of its answer, whatever comes between.
+    pub request: Duration,
     /// Bytes of a header.
     pub header_bytes: u32,
     /// Fields of a header.
@@ -69,6 +71,8 @@ impl Default for Limits {
             // the ones to close first.
             idle: Duration::from_secs(75),
             write: Duration::from_secs(30),
+            // An answer is ready within 60 s, or there is a 503.
+            request: Duration::from_secs(120),
             header_bytes: 64 * 1024,
             headers: 64,
             streams: 128,

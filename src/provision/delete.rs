@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Access, ProvisionError, Provisioner, expect_version, record::subject};
+use super::{Access, ProvisionError, Provisioner, record::subject};
 use crate::{
     event,
     scim::{
-        resource::{Document, Precondition, ResourceId, Version},
+        resource::{Document, Preconditions, ResourceId, Version},
         schema::ResourceType,
     },
     store::{Change, RowChange, StoreError, StoredResource, TenantTx},
@@ -24,19 +24,18 @@ impl Provisioner {
         &self,
         access: &Access,
         id: &str,
-        if_match: Option<Precondition>,
+        preconditions: Preconditions,
     ) -> Result<(), ProvisionError> {
         access.authorise(Scope::Write)?;
         let known = access.id(id)?;
-        let (this, acting, if_match) = (self.clone(), access.clone(), Arc::new(if_match));
+        let (this, acting) = (self.clone(), access.clone());
+        let preconditions = Arc::new(preconditions);
         self.store
             .tenant(access.caller.tenant)
             .write(move |tx| {
                 let (this, access) = (this.clone(), acting.clone());
-                let if_match = Arc::clone(&if_match);
-                Box::pin(async move {
-                    this.delete_in(tx, &access, known, if_match.as_ref().as_ref()).await
-                })
+                let preconditions = Arc::clone(&preconditions);
+                Box::pin(async move { this.delete_in(tx, &access, known, &preconditions).await })
             })
             .await
     }
@@ -46,13 +45,13 @@ impl Provisioner {
         tx: &TenantTx,
         access: &Access,
         id: ResourceId,
-        if_match: Option<&Precondition>,
+        preconditions: &Preconditions,
     ) -> Result<(), ProvisionError> {
         // Groups are locked before their members, as a change of members does.
         let groups = tx.groups_for_update(id).await?;
         let stored = tx.resource_for_update(access.resource_type.code, id).await?;
         let stored = stored.ok_or_else(|| access.not_found(&id.to_string()))?;
-        expect_version(if_match, stored.version)?;
+        preconditions.check(stored.version)?;
         let (txn, at_us) = (self.txn(), self.now_us());
         for group in &groups {
             tx.apply(&self.loss(access, group, id, &txn, at_us)?).await?;

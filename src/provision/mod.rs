@@ -25,7 +25,7 @@ use crate::{
     scim::{
         ScimError,
         dialect::Leniency,
-        resource::{Precondition, Projection, ResourceId, Version},
+        resource::{Preconditions, Projection, ResourceId, Version},
         schema::{Registry, ResourceType},
     },
     store::{Store, StoreError, UniqueKey},
@@ -135,10 +135,8 @@ pub struct Terms {
     pub projection: Projection,
     /// Whether `attributes` or `excludedAttributes` was given.
     pub projected: bool,
-    /// `If-Match`.
-    pub if_match: Option<Precondition>,
-    /// `If-None-Match`.
-    pub if_none_match: Option<Precondition>,
+    /// Which version it expects.
+    pub preconditions: Preconditions,
 }
 
 /// The use cases on resources. Cheap to clone.
@@ -190,15 +188,5 @@ impl Provisioner {
 
     fn txn(&self) -> String {
         format!("tx_{}", self.clock.new_id())
-    }
-}
-
-/// Refuses if the client expected another version (RFC 7644 §3.14).
-fn expect_version(if_match: Option<&Precondition>, version: Version) -> Result<(), ScimError> {
-    match if_match {
-        Some(expected) if !expected.matches(version) => {
-            Err(ScimError::PreconditionFailed { current: version.etag() })
-        }
-        _ => Ok(()),
     }
 }

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Access, Answered, ProvisionError, Provisioner, Terms, change::Modification, expect_version,
-    members::Delta,
+    Access, Answered, ProvisionError, Provisioner, Terms, change::Modification, members::Delta,
 };
 use crate::{
     scim::{
@@ -33,9 +32,9 @@ impl Provisioner {
         let leniency = access.leniency();
         let patch = PatchOp::parse(json::parse_object(body)?, &access.resource_type, leniency)?;
         let known = access.id(id)?;
-        let if_match = terms.if_match.clone();
+        let preconditions = terms.preconditions.clone();
         self.modify(access, known, terms, "patch", move |access, stored, document| {
-            expect_version(if_match.as_ref(), stored.version)?;
+            preconditions.check(stored.version)?;
             let patched = patch::apply(&access.resource_type, document, &patch, access.leniency())?;
             Ok(Modification {
                 document: patched.document,

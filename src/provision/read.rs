@@ -34,7 +34,12 @@ impl Provisioner {
                 .map(|stored| (stored, Derived::default())),
         };
         let (stored, mut derived) = found.ok_or_else(|| access.not_found(id))?;
-        if terms.if_none_match.as_ref().is_some_and(|known| known.matches(stored.version)) {
+        if terms
+            .preconditions
+            .if_none_match
+            .as_ref()
+            .is_some_and(|known| known.matches(stored.version))
+        {
             return Ok(Answered {
                 version: stored.version,
                 location: self.location(access, stored.id),

@@ -3,8 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Access, Answered, ProvisionError, Provisioner, Terms, change::Modification, expect_version,
-    members::Delta,
+    Access, Answered, ProvisionError, Provisioner, Terms, change::Modification, members::Delta,
 };
 use crate::{
     scim::{json, resource::validate},
@@ -29,9 +28,9 @@ impl Provisioner {
         access.authorise(Scope::Write)?;
         let body = json::parse_object(body)?;
         let known = access.id(id)?;
-        let if_match = terms.if_match.clone();
+        let preconditions = terms.preconditions.clone();
         self.modify(access, known, terms, "replace", move |access, stored, document| {
-            expect_version(if_match.as_ref(), stored.version)?;
+            preconditions.check(stored.version)?;
             let leniency = access.leniency();
             let incoming = validate(&access.resource_type, body.clone(), Some(document), leniency)?;
             let members = match access.resource_type.is_group() {

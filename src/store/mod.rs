@@ -195,28 +195,48 @@ impl TenantStore {
     /// [`StoreError::Duplicate`] if a unique attribute is taken.
     pub async fn apply(&self, change: Change) -> Result<(), StoreError> {
         match &self.store.backend {
-            Backend::Sqlite(_) => {
-                let change = Arc::new(change);
-                self.write(move |tx| {
-                    let change = Arc::clone(&change);
-                    Box::pin(async move { tx.apply(&change).await })
-                })
-                .await
-            }
+            Backend::Sqlite(sqlite) => self.apply_queued(sqlite, change).await,
             // One statement is a transaction of its own.
             Backend::Postgres(_) => {
                 let tx = TenantTx::new(self.view().await?);
                 tx.apply(&change).await?;
-                self.wake(&tx);
+                self.wake(tx.has_deliveries());
                 Ok(())
             }
         }
     }
 
-    fn wake(&self, tx: &TenantTx) {
-        if tx.has_deliveries() {
+    fn wake(&self, delivers: bool) {
+        if delivers {
             self.store.appended.notify_waiters();
         }
+    }
+
+    /// The row comes first in the one call that writes a change, so a key that is
+    /// taken stops it before anything is written, and no savepoint is needed.
+    async fn apply_queued(
+        &self,
+        sqlite: &sqlite::Sqlite,
+        change: Change,
+    ) -> Result<(), StoreError> {
+        let (sender, receiver) = oneshot::channel();
+        let tenant = self.tenant;
+        let job: sqlite::Job = Box::new(move |batch| {
+            Box::pin(async move {
+                let handle = Handle::Batch(Arc::clone(batch));
+                let tx = TenantTx::new(View::new(tenant, DbBackend::Sqlite, handle));
+                let outcome = tx.apply(&change).await;
+                let in_doubt = !matches!(outcome, Ok(()) | Err(StoreError::Duplicate(_)));
+                let delivers = tx.has_deliveries();
+                let answer: sqlite::Answer = Box::new(move |committed| {
+                    drop(sender.send(outcome.and(committed).map(|()| delivers)));
+                });
+                sqlite::Done { answer, in_doubt }
+            })
+        });
+        sqlite.submit(job).await?;
+        self.wake(receiver.await.map_err(|_| never_began())??);
+        Ok(())
     }
 
     async fn write_queued<T, E, W>(&self, sqlite: &sqlite::Sqlite, work: W) -> Result<T, E>
@@ -287,11 +307,14 @@ impl TenantStore {
         if !settled.in_doubt {
             session.restore();
         }
-        if settled.delivers {
-            self.store.appended.notify_waiters();
-        }
+        self.wake(settled.delivers);
         Ok((settled.outcome, settled.crossed))
     }
+}
+
+/// The writer gave a job back without having run it.
+fn never_began() -> StoreError {
+    StoreError::unavailable("the writer could not begin")
 }
 
 /// How a transaction ended.

@@ -38,7 +38,7 @@ const REOPEN: Duration = Duration::from_millis(500);
 pub(super) type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// A request's work inside the batch's transaction.
 pub(super) type Job =
-    Box<dyn for<'t> FnOnce(&'t DatabaseTransaction) -> BoxFuture<'t, Done> + Send>;
+    Box<dyn for<'t> FnOnce(&'t Arc<DatabaseTransaction>) -> BoxFuture<'t, Done> + Send>;
 
 /// A job that ran.
 pub(super) struct Done {
@@ -164,7 +164,7 @@ async fn write_batch(
         ..Default::default()
     };
     let transaction = match connection.begin_with_options(options).await {
-        Ok(transaction) => transaction,
+        Ok(transaction) => Arc::new(transaction),
         Err(error) => {
             // The job never ran, so its caller hears that its channel closed.
             tracing::error!(error = causes(&error), "could not begin to write");
@@ -180,9 +180,12 @@ async fn write_batch(
         next = if sound && answers.len() < BATCH { queue.try_recv().ok() } else { None };
     }
     // A job that could not be undone must not be committed with the others.
-    let outcome = match sound {
-        true => transaction.commit().await,
-        false => transaction.rollback().await.and(Err(DbErr::Custom("a job was in doubt".into()))),
+    let doubt = || DbErr::Custom("a job could be neither kept nor undone".to_owned());
+    let outcome = match Arc::into_inner(transaction) {
+        Some(transaction) if sound => transaction.commit().await,
+        Some(transaction) => transaction.rollback().await.and_then(|()| Err(doubt())),
+        // No job keeps the transaction; one that did must not have its work kept.
+        None => Err(doubt()),
     };
     let failure = outcome.err().map(|error| causes(&error));
     for answer in answers {

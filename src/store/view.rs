@@ -5,7 +5,10 @@
 
 use std::{
     ops::Deref,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sea_orm::{
@@ -24,6 +27,8 @@ pub(super) enum Handle {
     Session(Session),
     /// A transaction.
     Transaction(DatabaseTransaction),
+    /// The transaction that a batch of SQLite's writer shares.
+    Batch(Arc<DatabaseTransaction>),
 }
 
 /// What one tenant can see.
@@ -65,6 +70,7 @@ impl View {
                 session.connection().query_one_raw(statement).await
             }
             Handle::Transaction(transaction) => transaction.query_one_raw(statement).await,
+            Handle::Batch(transaction) => transaction.query_one_raw(statement).await,
         };
         self.checked(row)
     }
@@ -78,6 +84,7 @@ impl View {
                 session.connection().query_all_raw(statement).await
             }
             Handle::Transaction(transaction) => transaction.query_all_raw(statement).await,
+            Handle::Batch(transaction) => transaction.query_all_raw(statement).await,
         };
         self.checked(rows)
     }
@@ -91,6 +98,7 @@ impl View {
                 session.connection().execute_raw(statement).await
             }
             Handle::Transaction(transaction) => transaction.execute_raw(statement).await,
+            Handle::Batch(transaction) => transaction.execute_raw(statement).await,
         };
         self.checked(outcome).map(|outcome| outcome.rows_affected())
     }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::support::TestApp;
 
 const REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
+const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
 const NO_ID: &str = "0198c2a0-0000-7000-8000-000000000001";
 
 /// An operator with a token.
@@ -238,6 +239,9 @@ on_both_databases! {
             (json!({ "push_url": "https://user:word@receiver.example/" }), "URL"),
             (json!({ "push_url": "http://10.0.0.1/" }), "URL"),
             (json!({ "push_url": "no url" }), "URL"),
+            (json!({ "authorization": "Bearer x" }), "push URL"),
+            (json!({ "push_url": "https://receiver.example/", "authorization": "a\u{1}" }), "header"),
+            (json!({ "events": [REVOKED, VERIFICATION] }), "not sent"),
             (json!({ "pushurl": "https://receiver.example/" }), "pushurl"),
         ] {
             admin.post(path, new).await.expect_problem(400, detail);

@@ -149,17 +149,40 @@ fn what_cannot_be_done_is_one_line_and_a_code() {
     shell.say(&["tenant", "create", "acme"]);
     let id = "0198c2a0-0000-7000-8000-000000000001";
     shell.fail(&["tenant", "create", "acme"], 1, "acme");
-    shell.fail(&["tenant", "create", "Not A Name"], 1, "");
+    shell.fail(&["tenant", "create", "Not A Name"], 2, "lower-case");
     shell.fail(&["connection", "list", "nobody"], 1, "nobody");
     shell.fail(&["token", "issue", "acme", "--connection", "none"], 1, "none");
     shell.fail(&["token", "revoke", "acme", id], 1, id);
-    shell.fail(&["stream", "create", "acme", "--push-url", "http://app.example/"], 1, "https");
+    shell.fail(&["stream", "create", "acme", "--push-url", "http://app.example/"], 2, "https");
+    let verification = "https://schemas.openid.net/secevent/ssf/event-type/verification";
+    shell.fail(&["stream", "create", "acme", "--event", verification], 2, "not sent");
+    fs::write(shell.path().join("broken"), "Bearer of\nthe-receiver").unwrap();
+    let broken = ["--push-url", "https://app.example/", "--authorization-file", "broken"];
+    shell.fail(&[&["stream", "create", "acme"], &broken[..]].concat(), 2, "`authorization`");
     shell.fail(&["stream", "delete", "acme", id], 1, id);
     shell.fail(&["stream", "delete", "acme", "no-id"], 2, "no-id");
     shell.fail(&["connection", "create", "acme", "x", "--dialect", "Okta"], 2, "strict");
     shell.fail(&["token", "issue", "acme", "--connection", "x", "--expires", "soon"], 2, "90d");
     shell.fail(&["token", "issue", "acme"], 2, "--connection");
     shell.fail(&["tenant", "rename"], 2, "rename");
+}
+
+#[test]
+fn a_tail_ends_when_nobody_reads_it() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    let mut tail = shell.command(&["events", "tail", "--follow"]);
+    let mut tail = tail.stdout(Stdio::piped()).spawn().unwrap();
+    drop(tail.stdout.take());
+    let end = Instant::now() + Duration::from_secs(20);
+    let ended = loop {
+        match tail.try_wait().unwrap() {
+            Some(ended) => break ended,
+            None if end < Instant::now() => panic!("it still runs: {:?}", tail.kill()),
+            None => std::thread::sleep(Duration::from_millis(50)),
+        }
+    };
+    assert_eq!(ended.code(), Some(0));
 }
 
 #[test]

@@ -7,7 +7,10 @@ mod wrong;
 use std::collections::BTreeSet;
 
 use muster::scim::dialect::Dialect;
-use reqwest::Method;
+use reqwest::{
+    Method,
+    header::{IF_MATCH, IF_NONE_MATCH},
+};
 use serde_json::{Value, json};
 
 use crate::support::{Answer, PUBLIC_URL, Resource, TestApp, TestTenant, replace};
@@ -139,6 +142,55 @@ on_both_databases! {
         with("W/\"other\"").await.expect(200);
         acme.patch(&user, replace("title", "Guide")).await.expect(200);
         with(user.etag()).await.expect(200);
+    }
+
+    async fn a_known_version_is_not_changed(app: TestApp) {
+        let acme = app.new_tenant().await;
+        let user = acme.create("Users", barbara()).await;
+        let title = || acme.patch(&user, replace("title", "Guide"));
+        let version = user.etag().to_owned();
+        for tag in ["*", &version, &format!("\"x\", {version}")] {
+            for request in [title(), acme.put(&user).json(barbara()), acme.delete(&user)] {
+                request.header(IF_NONE_MATCH, tag).await.expect_error(412, None);
+            }
+        }
+        assert_eq!(acme.get(&user).await["meta"]["version"], version);
+        title().header(IF_NONE_MATCH, "W/\"other\"").await.expect(200);
+    }
+
+    async fn several_lines_of_versions_are_one_list(app: TestApp) {
+        let acme = app.new_tenant().await;
+        let user = acme.create("Users", barbara()).await;
+        let delete = |second: &str| {
+            let request = acme.delete(&user).header(IF_MATCH, "\"x\"");
+            request.another(IF_MATCH, second)
+        };
+        delete("\"y\"").await.expect_error(412, None);
+        delete("not a tag").await.expect_error(400, Some("invalidValue"));
+        delete(user.etag()).await.expect(204);
+    }
+
+    async fn active_is_never_taken_away(app: TestApp) {
+        for dialect in Dialect::ALL {
+            let acme = app.new_tenant_with(dialect).await;
+            let mut document = barbara();
+            document["active"] = false.into();
+            let user = acme.create("Users", document).await;
+            let remove = json!({ "op": "remove", "path": "active" });
+            for operation in [remove, replace("active", Value::Null)] {
+                let answer = acme.patch(&user, operation).await.expect(200);
+                assert_eq!(answer["active"], false, "{answer}");
+            }
+            if dialect != Dialect::Strict {
+                acme.patch(&user, replace("active", "")).await.expect(200);
+                let mut document = barbara();
+                document["active"] = Value::Null;
+                acme.put(&user).json(document).await.expect(200);
+            }
+            let disabled = acme.list("Users", "active eq false").await.expect(200);
+            assert_eq!(ids(&disabled), [user.id()], "{dialect:?}");
+            assert_eq!(acme.get(&user).await["meta"]["version"], user.etag(), "{dialect:?}");
+        }
     }
 
     async fn head_is_get_without_a_body(app: TestApp) {
@@ -298,6 +350,9 @@ on_both_databases! {
         answers.push(get(&acme, "/Users").await);
         answers.push(acme.list("Users", r#"password pr"#).await);
         answers.push(acme.list("Users", &format!(r#"password eq "{secret}""#)).await);
+        for changed in [&answers[0], &answers[3], &answers[4]] {
+            assert_eq!(changed.headers["muster-notice"], "ignored: password", "{changed}");
+        }
         for answer in &answers {
             let text = answer.body.to_string();
             assert!(!text.contains(secret) && !text.contains("\"password\""), "{answer}");

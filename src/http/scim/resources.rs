@@ -11,7 +11,7 @@ use crate::{
     scim::{
         ScimError, json,
         query::{IndexPage, SearchRequest},
-        resource::{Precondition, Projection},
+        resource::{Precondition, Preconditions, Projection},
     },
     tenant::Caller,
 };
@@ -125,20 +125,32 @@ impl Shape {
         Ok(Terms {
             projection: self.projection(access)?,
             projected: self.attributes.is_some() || self.excluded.is_some(),
-            if_match: precondition(request, &header::IF_MATCH)?,
-            if_none_match: precondition(request, &header::IF_NONE_MATCH)?,
+            preconditions: preconditions(request)?,
         })
     }
 }
 
-/// The version that a request expects, or knows.
-pub(super) fn precondition(
+/// The versions that a request expects, or knows.
+pub(super) fn preconditions(request: &Request) -> Result<Preconditions, ScimError> {
+    Ok(Preconditions {
+        if_match: precondition(request, &header::IF_MATCH)?,
+        if_none_match: precondition(request, &header::IF_NONE_MATCH)?,
+    })
+}
+
+/// Several lines of a header are one list (RFC 9110 §5.3).
+fn precondition(
     request: &Request,
     name: &header::HeaderName,
 ) -> Result<Option<Precondition>, ScimError> {
-    let Some(value) = request.headers().get(name) else { return Ok(None) };
-    let malformed = || ScimError::InvalidValue(format!("`{name}` is not a list of entity tags"));
-    Precondition::parse(value.to_str().map_err(|_| malformed())?).map(Some)
+    let lines = request.headers().get_all(name).iter().map(|line| line.to_str());
+    let lines = lines
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_| ScimError::InvalidValue(format!("`{name}` is not a list of entity tags")))?;
+    match lines.is_empty() {
+        true => Ok(None),
+        false => Precondition::parse(&lines.join(",")).map(Some),
+    }
 }
 
 /// The parameters of a query.

@@ -38,15 +38,25 @@ impl SearchApi {
         start_index: Query<Option<String>>,
         /// Most resources of the page; 0 asks for the number alone.
         count: Query<Option<String>>,
+        /// Not supported: answered with 501.
+        #[oai(name = "sortBy")]
+        sort_by: Query<Option<String>>,
+        /// Not supported: answered with 501.
+        cursor: Query<Option<String>>,
         /// Attributes to answer, separated by commas.
         attributes: Query<Option<String>>,
         /// Attributes not to answer, separated by commas.
         #[oai(name = "excludedAttributes")]
         excluded: Query<Option<String>>,
     ) -> Result<ListedResponse<ResourceList>, ScimFailure> {
-        let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
-        let (filter, start_index, count) = (filter.0, start_index.0, count.0);
-        let listing = Listing { filter, start_index, count, shape, ..Listing::default() };
+        let listing = Listing {
+            filter: filter.0,
+            start_index: start_index.0,
+            count: count.0,
+            sort_by: sort_by.0,
+            cursor: cursor.0,
+            shape: Shape { attributes: attributes.0, excluded: excluded.0 },
+        };
         listing.answer_all(provisioner, &caller.0).await
     }
 

@@ -1,6 +1,6 @@
 //! `/Users`.
 
-use poem::{Request, http::header, web::Data};
+use poem::{Request, web::Data};
 use poem_openapi::{
     OpenApi,
     param::{Path, Query},
@@ -11,7 +11,7 @@ use super::{
     describe::{PatchOp, User, UserList},
     resources::{
         CreatedResponse, DeletedResponse, ListedResponse, Listing, ResourceResponse, Shape,
-        precondition,
+        preconditions,
     },
 };
 use crate::{
@@ -164,7 +164,7 @@ impl UsersApi {
 
     /// Delete a user.
     ///
-    /// With `If-Match`, only if the version still matches. RFC 7644 §3.6.
+    /// With `If-Match`, only if the version still matches. RFC 7644 §3.6, §3.14.
     #[oai(path = "/Users/:id", method = "delete", operation_id = "users.delete")]
     async fn delete(
         &self,
@@ -174,7 +174,7 @@ impl UsersApi {
         id: Path<String>,
     ) -> Result<DeletedResponse, ScimFailure> {
         let access = caller.on(provisioner.registry().user());
-        let expected = precondition(request, &header::IF_MATCH)?;
+        let expected = preconditions(request)?;
         provisioner.delete(&access, &id.0, expected).await?;
         Ok(DeletedResponse::Gone)
     }

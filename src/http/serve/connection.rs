@@ -1,14 +1,12 @@
 //! One connection: its requests, its time limits and its end.
 
 use std::{
+    collections::BTreeMap,
     convert::Infallible,
     error::Error,
     io,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -74,7 +72,7 @@ impl<E: Endpoint<Output = Response> + 'static> Connection<E> {
             async move {
                 let response = server.endpoint.get_response(request.into()).await;
                 let response = hyper::Response::<_>::from(response);
-                Ok::<_, Infallible>(response.map(|body| Counted { body, _open: open }))
+                Ok::<_, Infallible>(response.map(|body| Sent { body, _open: open }))
             }
         });
         let stream = TokioIo::new(Timed::new(stream, requests.clone(), &server.limits, is_http2));
@@ -97,7 +95,7 @@ impl<E> Server<E> {
         let mut connection = pin!(connection);
         tokio::select! {
             ended = connection.as_mut() => ended,
-            () = wait_for_end(requests, self.limits.idle, &self.shutdown) => {
+            () = wait_for_end(requests, &self.limits, &self.shutdown) => {
                 connection.as_mut().finish();
                 // HTTP/2 says good-bye in two steps; a client may ignore the first.
                 timeout(self.limits.drain, connection).await.unwrap_or(Ok(()))
@@ -136,62 +134,100 @@ where
     }
 }
 
-/// Waits until the server stops, or no request was open for `idle`.
+/// Waits until the server stops, no request was open for a while, or one is
+/// open for too long.
 ///
 /// hyper ends a silent HTTP/1 connection itself; an HTTP/2 client that answers
-/// pings would stay for ever.
-async fn wait_for_end(requests: &Requests, idle: Duration, shutdown: &CancellationToken) {
+/// pings, or that never lets an answer be sent, would stay for ever.
+async fn wait_for_end(requests: &Requests, limits: &Limits, shutdown: &CancellationToken) {
     let watch = async {
-        let mut before = None;
-        loop {
-            let now = requests.silence();
-            if now.is_some() && now == before {
-                return;
-            }
-            before = now;
-            tokio::time::sleep(idle).await;
+        tokio::select! {
+            () = idle(requests, limits.idle) => (),
+            () = overdue(requests, limits.request) => (),
         }
     };
     shutdown.run_until_cancelled(watch).await;
 }
 
+async fn idle(requests: &Requests, limit: Duration) {
+    let mut before = None;
+    loop {
+        let now = requests.silence();
+        if now.is_some() && now == before {
+            return;
+        }
+        before = now;
+        tokio::time::sleep(limit).await;
+    }
+}
+
+async fn overdue(requests: &Requests, limit: Duration) {
+    let mut end = Instant::now() + limit;
+    loop {
+        tokio::time::sleep_until(end).await;
+        let now = Instant::now();
+        end = requests.oldest().unwrap_or(now) + limit;
+        if end <= now {
+            return;
+        }
+    }
+}
+
 /// The requests of one connection.
 #[derive(Debug, Default)]
-struct Requests {
-    open: AtomicUsize,
-    begun: AtomicU64,
+struct Requests(Mutex<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    begun: u64,
+    /// When those began whose answers are not sent yet, by number.
+    open: BTreeMap<u64, Instant>,
 }
 
 impl Requests {
     fn open(self: &Arc<Self>) -> Open {
-        self.begun.fetch_add(1, Ordering::AcqRel);
-        self.open.fetch_add(1, Ordering::AcqRel);
-        Open(self.clone())
+        let mut counted = self.counted();
+        counted.begun += 1;
+        let number = counted.begun;
+        counted.open.insert(number, Instant::now());
+        Open { requests: self.clone(), number }
     }
 
     /// How many requests there were, if none is open.
     fn silence(&self) -> Option<u64> {
-        let begun = self.begun.load(Ordering::Acquire);
-        (self.open.load(Ordering::Acquire) == 0).then_some(begun)
+        let counted = self.counted();
+        counted.open.is_empty().then_some(counted.begun)
+    }
+
+    /// When the oldest request began that is open.
+    fn oldest(&self) -> Option<Instant> {
+        self.counted().open.first_key_value().map(|(_, began)| *began)
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A request whose answer is not sent yet.
-struct Open(Arc<Requests>);
+struct Open {
+    requests: Arc<Requests>,
+    number: u64,
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::AcqRel);
+        self.requests.counted().open.remove(&self.number);
     }
 }
 
 /// A body that keeps its request open until it is sent.
-struct Counted<B> {
+struct Sent<B> {
     body: B,
     _open: Open,
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for Sent<B> {
     type Data = Bytes;
     type Error = B::Error;
 

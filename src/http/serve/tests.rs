@@ -17,6 +17,7 @@ fn short() -> Limits {
         header: Duration::from_millis(300),
         idle: Duration::from_millis(900),
         write: Duration::from_millis(300),
+        request: Duration::from_millis(1500),
         drain: Duration::from_millis(400),
         ..Limits::default()
     }
@@ -242,4 +243,16 @@ async fn http2_is_spoken_and_an_idle_client_is_sent_away() {
     let mut socket = server.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
     let (took, _) = until_closed(&mut socket).await;
     check_near(took, short().idle + short().drain);
+}
+
+#[tokio::test]
+async fn an_http2_client_that_lets_no_answer_be_sent_is_sent_away() {
+    let server = Running::start(short()).await;
+    let mut hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    // SETTINGS: a window of 0. HEADERS: GET / over http at x, which is all there is of it.
+    hello.extend([0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]);
+    hello.extend([0, 0, 6, 1, 5, 0, 0, 0, 1, 0x82, 0x86, 0x84, 0x41, 1, b'x']);
+    let mut socket = server.send(&hello).await;
+    let (took, _) = until_closed(&mut socket).await;
+    check_near(took, short().request + short().drain);
 }

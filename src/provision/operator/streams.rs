@@ -1,10 +1,10 @@
 //! Streams: where a tenant's events go.
 
+use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use super::{EventRecord, NewStream, Operator, OperatorError, StreamRecord};
 use crate::{
-    event::EventUri,
     store::{NewStreamRow, StreamStatus},
     tenant::{StreamId, receiver_url},
 };
@@ -15,7 +15,8 @@ impl Operator {
     /// # Errors
     ///
     /// [`OperatorError::NotFound`] if there is no such tenant;
-    /// [`OperatorError::Invalid`] if it carries nothing or its URL may not be used.
+    /// [`OperatorError::Invalid`] if it carries nothing that is sent, its URL may
+    /// not be used, or its authorization cannot be sent.
     pub async fn create_stream(
         &self,
         tenant: &str,
@@ -121,14 +122,25 @@ impl Operator {
     }
 
     fn check_stream(&self, new: &NewStream) -> Result<(), OperatorError> {
-        let about_resources =
-            |uri: &&EventUri| !matches!(uri, EventUri::Verification | EventUri::StreamUpdated);
-        if new.events.iter().filter(about_resources).count() == 0 {
-            return Err(OperatorError::Invalid(
-                "a stream needs at least one type of event about people or groups".to_owned(),
-            ));
+        let invalid = |reason: &str| Err(OperatorError::Invalid(reason.to_owned()));
+        if new.events.is_empty() {
+            return invalid("a stream needs at least one type of event");
         }
-        let Some(url) = &new.push_url else { return Ok(()) };
+        if new.events.iter().any(|event| event.is_operational()) {
+            return invalid(
+                "`verification` and `stream-updated` are not sent yet; a stream carries events \
+                 about people and groups",
+            );
+        }
+        let Some(url) = &new.push_url else {
+            return match &new.authorization {
+                Some(_) => invalid("`authorization` is for pushing, and there is no push URL"),
+                None => Ok(()),
+            };
+        };
+        if new.authorization.as_ref().is_some_and(|text| !is_header(text.expose_secret())) {
+            return invalid("`authorization` cannot be sent as the value of a header");
+        }
         match receiver_url::check(url, self.allow_http_receivers) {
             Ok(_) => Ok(()),
             Err(rule) => Err(OperatorError::Invalid(format!(
@@ -165,4 +177,9 @@ impl Operator {
     fn poll_url(&self, tenant: &str, id: StreamId) -> String {
         format!("{}/t/{tenant}/ssf/poll/{id}", self.public_url)
     }
+}
+
+/// Whether a receiver can be sent `text` in a header.
+fn is_header(text: &str) -> bool {
+    !text.trim().is_empty() && http::HeaderValue::from_str(text).is_ok()
 }

@@ -1,6 +1,9 @@
 //! Takes the steps of a PATCH on a document.
 
-use std::sync::Arc;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value};
 
@@ -10,12 +13,33 @@ use crate::scim::{
     dialect::Leniency,
     filter::{CheckedFilter, eval_element},
     path::AttributeRef,
-    resource::{Document, Parts, check_immutable, finish},
+    resource::{Document, Parts, check_count, check_immutable, finish},
     schema::{Mutability, ResourceType},
     text,
 };
 
+/// Most that the operations of one request may look at: elements, each times the
+/// terms of the filter that selects.
+const MAX_WORK: usize = 1_000_000;
+
+/// What a request may still look at.
+struct Work(usize);
+
+impl Work {
+    fn spend(&mut self, elements: usize, terms: usize) -> Result<(), ScimError> {
+        let left = self.0.checked_sub(elements.saturating_mul(terms));
+        self.0 = left.ok_or_else(|| {
+            ScimError::TooMany(format!(
+                "the operations look at more than {MAX_WORK} elements, which is the limit"
+            ))
+        })?;
+        Ok(())
+    }
+}
+
 /// Applies `patch` to `document`.
+///
+/// Nobody is enabled by having `active` taken away: it stays what it was.
 ///
 /// The document comes back equal if every operation asked for what is already
 /// there: RFC 7644 §3.5.2.1 forbids a new `lastModified` in that case.
@@ -25,7 +49,7 @@ use crate::scim::{
 /// [`ScimError::NoTarget`] if a value filter matches nothing;
 /// [`ScimError::Mutability`] if an immutable attribute would change;
 /// [`ScimError::InvalidValue`] if the result lacks a required attribute or
-/// breaks a limit.
+/// breaks a limit; [`ScimError::TooMany`] if too much would have to be looked at.
 pub fn apply(
     resource_type: &ResourceType,
     document: &Document,
@@ -34,12 +58,17 @@ pub fn apply(
 ) -> Result<Patched, ScimError> {
     let mut next = document.clone();
     let mut members = Vec::new();
+    let mut work = Work(MAX_WORK);
     for step in &patch.steps {
         match step {
+            Step::Assign { at, value: None } if is_active(resource_type, at) => (),
             Step::Assign { at, value } => assign(&mut next, at, value.as_ref()),
-            Step::Append { at, elements } => append(&mut next, at, elements),
-            Step::RemoveListed { at, listed } => remove_listed(&mut next, at, listed),
+            Step::Append { at, elements } => append(&mut next, at, elements, &mut work)?,
+            Step::RemoveListed { at, listed } => {
+                remove_listed(&mut next, at, listed, &mut work)?;
+            }
             Step::Elements { at, filter, change, no_match } => {
+                work.spend(count(&next, at), terms(filter))?;
                 change_elements(&mut next, at, filter, (change, no_match))?;
             }
             Step::RemoveExtension(schema) => {
@@ -62,6 +91,10 @@ pub fn apply(
     Ok(Patched { document: next, members, ignored: patch.ignored.clone() })
 }
 
+fn is_active(resource_type: &ResourceType, at: &AttributeRef) -> bool {
+    resource_type.is_user() && at.extension.is_none() && at.attribute.name == "active"
+}
+
 fn assign(document: &mut Document, at: &AttributeRef, value: Option<&Value>) {
     let is_value = at.sub_attribute.as_ref().is_some_and(|sub| sub.name == "value");
     if is_value && document.get(at) != value {
@@ -74,17 +107,35 @@ fn assign(document: &mut Document, at: &AttributeRef, value: Option<&Value>) {
     document.set(at, value.cloned());
 }
 
-fn append(document: &mut Document, at: &AttributeRef, elements: &[Value]) {
+fn append(
+    document: &mut Document,
+    at: &AttributeRef,
+    elements: &[Value],
+    work: &mut Work,
+) -> Result<(), ScimError> {
     let mut all = elements_of(document, at);
-    let mut touched = Vec::new();
-    for element in elements {
-        if !all.contains(element) {
-            touched.push(all.len());
-            all.push(element.clone());
-        }
-    }
+    work.spend(all.len() + elements.len(), 1)?;
+    let mut known: HashSet<&Value> = all.iter().collect();
+    let fresh: Vec<Value> =
+        elements.iter().filter(|element| known.insert(element)).cloned().collect();
+    let touched: Vec<usize> = (all.len()..all.len() + fresh.len()).collect();
+    all.extend(fresh);
+    check_count(at, all.len())?;
     settle_primary(&mut all, &touched);
     document.set(at, Some(Value::Array(all)));
+    Ok(())
+}
+
+/// How many elements there are.
+fn count(document: &Document, at: &AttributeRef) -> usize {
+    document.get(at).map_or(0, |value| value.as_array().map_or(1, Vec::len))
+}
+
+/// How many comparisons a filter takes.
+fn terms(filter: &CheckedFilter) -> usize {
+    let mut terms = 0;
+    filter.attributes(&mut |_| terms += 1);
+    terms
 }
 
 fn elements_of(document: &Document, at: &AttributeRef) -> Vec<Value> {
@@ -95,29 +146,52 @@ fn elements_of(document: &Document, at: &AttributeRef) -> Vec<Value> {
     }
 }
 
-fn remove_listed(document: &mut Document, at: &AttributeRef, listed: &[Value]) {
+fn remove_listed(
+    document: &mut Document,
+    at: &AttributeRef,
+    listed: &[Value],
+    work: &mut Work,
+) -> Result<(), ScimError> {
     let mut all = elements_of(document, at);
-    all.retain(|element| !listed.iter().any(|listed| is_listed(at, element, listed)));
+    // Most lists name the same parts of every element.
+    let mut keys: HashMap<Vec<&str>, HashSet<Vec<Option<Value>>>> = HashMap::new();
+    for element in listed {
+        let names = identifying(element);
+        let key = key(at, element, &names);
+        keys.entry(names).or_default().insert(key);
+    }
+    work.spend(listed.len(), 1)?;
+    work.spend(all.len(), keys.len())?;
+    all.retain(|element| !keys.iter().any(|(names, keys)| keys.contains(&key(at, element, names))));
     put_elements(document, at, all);
+    Ok(())
 }
 
-/// Whether `listed` means `element`: by what identifies it, which neither its
-/// name nor its rank do.
-fn is_listed(at: &AttributeRef, element: &Value, listed: &Value) -> bool {
-    let (Value::Object(element), Value::Object(listed)) = (element, listed) else {
-        return element == listed;
-    };
-    let identifies = |name: &str| !matches!(name, "display" | "primary" | "$ref");
-    let any = listed.keys().any(|name| identifies(name));
-    listed.iter().filter(|(name, _)| !any || identifies(name)).all(|(name, value)| {
+/// The parts by which a listed element is known: neither its name nor its rank,
+/// unless it has nothing else. A simple value has none.
+fn identifying(listed: &Value) -> Vec<&str> {
+    let identifies = |name: &&str| !matches!(*name, "display" | "primary" | "$ref");
+    let names = || listed.as_object().into_iter().flat_map(Map::keys).map(String::as_str);
+    match names().any(|name| identifies(&name)) {
+        true => names().filter(identifies).collect(),
+        false => names().collect(),
+    }
+}
+
+/// What these parts of an element are, letter case apart where it does not count;
+/// without parts, the element.
+fn key(at: &AttributeRef, element: &Value, names: &[&str]) -> Vec<Option<Value>> {
+    if names.is_empty() {
+        return vec![Some(element.clone())];
+    }
+    let part = |name: &&str| {
         let exact = at.attribute.sub_attribute(name).is_none_or(|sub| sub.case_exact);
-        match (element.get(name), value) {
-            (Some(Value::String(left)), Value::String(right)) if !exact => {
-                text::fold(left) == text::fold(right)
-            }
-            (left, right) => left == Some(right),
-        }
-    })
+        element.get(*name).map(|value| match value {
+            Value::String(text) if !exact => Value::String(text::fold(text).into_owned()),
+            other => other.clone(),
+        })
+    };
+    names.iter().map(part).collect()
 }
 
 fn change_elements(
@@ -165,6 +239,7 @@ fn change_elements(
                 }
                 touched.push(all.len());
                 all.push(element);
+                check_count(at, all.len())?;
             }
         }
     }

@@ -10,6 +10,7 @@
 //!
 //! - `add` of `null` or `[]` changes nothing; `replace` with them unassigns.
 //! - `remove` of what is not there succeeds.
+//! - A user always has `active`: taking it away leaves it as it was.
 //! - A value filter that matches nothing is `noTarget` for `add` and `replace`,
 //!   unless the dialect makes the element from the filter's `eq` terms.
 //! - `replace` at `emails[…]` puts a new element in place of each match;
@@ -32,7 +33,7 @@ use serde_json::{Map, Value};
 use crate::scim::{
     filter::CheckedFilter,
     path::AttributeRef,
-    resource::{Document, Member, Parts},
+    resource::{Document, MAX_ELEMENTS, Member, Parts},
     schema::Schema,
 };
 
@@ -40,6 +41,8 @@ pub use apply::apply;
 
 /// Most operations in one request.
 pub const MAX_OPERATIONS: usize = 1000;
+/// Most elements that the operations of one request may list, those of `members` apart.
+pub const MAX_LISTED: usize = 10 * MAX_ELEMENTS;
 
 /// A PATCH request that was checked against a resource type.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +52,7 @@ pub struct PatchOp {
 }
 
 impl PatchOp {
-    /// Names of what tolerance overlooked.
+    /// Names of what was overlooked.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
     }
@@ -62,7 +65,7 @@ pub struct Patched {
     pub document: Document,
     /// What happens to the members of a group, in order.
     pub members: Vec<MemberChange>,
-    /// Names of what tolerance overlooked.
+    /// Names of what was overlooked.
     pub ignored: Vec<String>,
 }
 

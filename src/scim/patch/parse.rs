@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{MAX_OPERATIONS, PatchOp, Step, Verb};
+use super::{MAX_LISTED, MAX_OPERATIONS, PatchOp, Step, Verb};
 use crate::scim::{
     ScimError,
     dialect::Leniency,
@@ -23,7 +23,8 @@ impl PatchOp {
     /// [`ScimError::InvalidPath`] and [`ScimError::InvalidFilter`] for paths;
     /// [`ScimError::InvalidValue`] for values that do not fit, and for more than
     /// [`MAX_OPERATIONS`] operations; [`ScimError::Mutability`] for what cannot
-    /// change; [`ScimError::NoTarget`] for a `remove` without path.
+    /// change; [`ScimError::NoTarget`] for a `remove` without path;
+    /// [`ScimError::TooMany`] for more than [`MAX_LISTED`] elements.
     pub fn parse(
         body: Map<String, Value>,
         resource_type: &ResourceType,
@@ -33,6 +34,7 @@ impl PatchOp {
             resource_type,
             reader: Reader::new(leniency),
             steps: Vec::new(),
+            listed: 0,
             surplus: None,
         };
         let operations = parser.read_envelope(body)?;
@@ -56,6 +58,8 @@ pub(super) struct Parser<'a> {
     pub(super) resource_type: &'a ResourceType,
     pub(super) reader: Reader<'a>,
     pub(super) steps: Vec<Step>,
+    /// How many elements the operations have listed so far.
+    listed: usize,
     /// A member that the message does not have.
     surplus: Option<String>,
 }
@@ -116,6 +120,17 @@ impl Parser<'_> {
         match path {
             Some(path) => self.at_path(verb, &path, value),
             None => self.without_path(verb, value),
+        }
+    }
+
+    /// Counts the elements of a value that is to be read.
+    pub(super) fn count(&mut self, value: &Value) -> Result<(), ScimError> {
+        self.listed += value.as_array().map_or(0, Vec::len);
+        match MAX_LISTED < self.listed {
+            true => Err(ScimError::TooMany(format!(
+                "the operations list more than {MAX_LISTED} elements, which is the limit"
+            ))),
+            false => Ok(()),
         }
     }
 

@@ -34,6 +34,7 @@ impl Parser<'_> {
         if self.is_members(&at) {
             return self.at_members(verb, value);
         }
+        value.as_ref().map_or(Ok(()), |value| self.count(value))?;
         match (verb, value) {
             (Verb::Remove, _) if at.attribute.returned == Returned::Never => Ok(()),
             (Verb::Remove, value) => self.remove(at, value),

@@ -336,6 +336,71 @@ fn operations_see_each_other_and_fail_together() {
 }
 
 #[test]
+fn taking_active_away_leaves_it_as_it_was() {
+    for dialect in Dialect::ALL {
+        for was in [true, false] {
+            let before = document("/Users", json!({ "active": was }));
+            for operations in [remove("active"), op("replace", "active", json!(null))] {
+                let patched = patch(dialect, "/Users", &before, operations).unwrap();
+                assert_eq!(patched.document, before);
+            }
+        }
+        let before = document("/Users", json!({}));
+        let disabled = json!([
+            { "op": "replace", "path": "active", "value": false },
+            { "op": "remove", "path": "active" },
+        ]);
+        let patched = patch(dialect, "/Users", &before, disabled).unwrap();
+        assert!(!patched.document.active());
+    }
+    let before = document("/Users", json!({ "active": false }));
+    for operations in [op("add", "active", json!("")), op("replace", "active", json!(""))] {
+        let patched = patch(Dialect::Entra, "/Users", &before, operations).unwrap();
+        assert_eq!(patched.document, before);
+    }
+}
+
+/// The user's mail addresses `from..to`.
+fn addresses(range: std::ops::Range<usize>) -> Vec<Value> {
+    range.map(|number| json!({ "value": format!("{number}@x.example") })).collect()
+}
+
+#[track_caller]
+fn check_stopped(before: &Document, operations: Vec<Value>, scim_type: &str) {
+    let body = map(json!({ "schemas": [urn::PATCH_OP], "Operations": operations }));
+    let (user, strict) = (resource_type("/Users"), Dialect::Strict.leniency());
+    let begun = std::time::Instant::now();
+    let ended = PatchOp::parse(body, &user, strict)
+        .and_then(|patch| apply(&user, before, &patch, strict).map(drop));
+    let took = begun.elapsed();
+    assert_eq!(ended.unwrap_err().scim_type().unwrap().as_str(), scim_type);
+    assert!(took < std::time::Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn the_work_of_one_request_is_bounded() {
+    let empty = document("/Users", json!({}));
+    let full = document("/Users", json!({ "emails": addresses(0..1000) }));
+    let many = |operation: Value| vec![operation; 1000];
+    let add = |range| json!({ "op": "add", "path": "emails", "value": addresses(range) });
+
+    check_stopped(&empty, many(add(0..1000)), "tooMany");
+    check_stopped(&empty, vec![add(0..1000), add(1000..2000)], "invalidValue");
+    check_stopped(&full, many(add(0..1)), "tooMany");
+    let filter = r#"emails[value co "a" and value co "b"]"#;
+    let select = json!({ "op": "remove", "path": filter });
+    check_stopped(&full, many(select), "tooMany");
+}
+
+#[test]
+fn a_list_of_everything_removes_everything() {
+    let full = document("/Users", json!({ "emails": addresses(0..1000) }));
+    let all = op("remove", "emails", Value::Array(addresses(0..1000)));
+    let patched = patch(Dialect::Generic, "/Users", &full, all).unwrap();
+    assert_eq!(patched.document, document("/Users", json!({})));
+}
+
+#[test]
 fn the_newest_primary_is_the_one() {
     let emails = || json!({ "emails": [{ "value": "a", "primary": true }, { "value": "b" }] });
     check(

@@ -28,11 +28,7 @@ pub(in crate::scim) fn finish(
             && let Some(Value::Array(elements)) = document.get(&at)
         {
             let tidied = tidy(elements, leniency);
-            if MAX_ELEMENTS < tidied.as_ref().map_or(elements.len(), Vec::len) {
-                return Err(ScimError::InvalidValue(format!(
-                    "`{at}` has more than {MAX_ELEMENTS} elements, which is the limit"
-                )));
-            }
+            check_count(&at, tidied.as_ref().map_or(elements.len(), Vec::len))?;
             if let Some(tidied) = tidied {
                 document.set(&at, (!tidied.is_empty()).then_some(Value::Array(tidied)));
             }
@@ -42,6 +38,16 @@ pub(in crate::scim) fn finish(
     check_extensions(resource_type, &document)?;
     check_keys(resource_type, &document)?;
     Ok(document.ordered(resource_type))
+}
+
+/// An attribute has no more elements than the limit.
+pub(in crate::scim) fn check_count(at: &AttributeRef, count: usize) -> Result<(), ScimError> {
+    match MAX_ELEMENTS < count {
+        true => Err(ScimError::InvalidValue(format!(
+            "`{at}` has more than {MAX_ELEMENTS} elements, which is the limit"
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Merges elements with the same `type` and `value` (RFC 7643 §2.4), and drops

@@ -22,13 +22,13 @@ use uuid::Uuid;
 
 pub use document::{CorruptDocument, Document};
 pub use members::Member;
-pub use precondition::Precondition;
+pub use precondition::{Precondition, Preconditions};
 pub use project::{MAX_NAMES, Projection};
 pub use render::{Facts, render, represent};
 pub(in crate::scim) use validate::check_secret;
 pub use validate::{Incoming, changes, validate};
 
-pub(in crate::scim) use finish::{check_immutable, finish};
+pub(in crate::scim) use finish::{check_count, check_immutable, finish};
 pub(in crate::scim) use members::read_members;
 pub(in crate::scim) use value::{Parts, Reader, clip};
 

@@ -3,6 +3,31 @@
 use super::Version;
 use crate::scim::ScimError;
 
+/// What a request says about the version of the resource.
+#[derive(Debug, Clone, Default)]
+pub struct Preconditions {
+    /// `If-Match`.
+    pub if_match: Option<Precondition>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<Precondition>,
+}
+
+impl Preconditions {
+    /// Refuses to change a resource of a version that the client does not mean.
+    ///
+    /// # Errors
+    ///
+    /// [`ScimError::PreconditionFailed`], which names the version.
+    pub fn check(&self, version: Version) -> Result<(), ScimError> {
+        let is_wanted = self.if_match.as_ref().is_none_or(|wanted| wanted.matches(version));
+        let is_unwanted = self.if_none_match.as_ref().is_some_and(|not| not.matches(version));
+        match is_wanted && !is_unwanted {
+            true => Ok(()),
+            false => Err(ScimError::PreconditionFailed { current: version.etag() }),
+        }
+    }
+}
+
 /// A list of entity tags, or any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Precondition {

@@ -19,7 +19,7 @@ pub struct Incoming {
     pub document: Document,
     /// The members of a group, if the body names any.
     pub members: Option<Vec<Member>>,
-    /// Names of what tolerance overlooked.
+    /// Names of what was overlooked.
     pub ignored: Vec<String>,
 }
 
@@ -27,8 +27,8 @@ pub struct Incoming {
 ///
 /// `current` is the stored document of a PUT, and none for a POST. Read-only
 /// attributes are ignored (RFC 7644 §3.3, §3.5.1), `null` and `[]` are
-/// unassigned (RFC 7643 §2.5). `password` is checked and not kept: this server
-/// authenticates nobody.
+/// unassigned (RFC 7643 §2.5). `password` is checked, not kept and
+/// named among what was overlooked: this server authenticates nobody.
 ///
 /// # Errors
 ///
@@ -261,7 +261,7 @@ impl Intake<'_> {
     }
 }
 
-/// Checks a value that is not kept, such as `password`.
+/// Checks a value that is not kept, such as `password`, and remembers to say so.
 pub(in crate::scim) fn check_secret(
     reader: &mut Reader<'_>,
     at: &AttributeRef,
@@ -271,7 +271,11 @@ pub(in crate::scim) fn check_secret(
         Some(Value::String(text)) if text.is_empty() => {
             Err(ScimError::InvalidValue(format!("`{at}` must not be empty")))
         }
-        _ => Ok(()),
+        Some(_) => {
+            reader.overlook(&at.to_string());
+            Ok(())
+        }
+        None => Ok(()),
     }
 }
 

@@ -133,6 +133,8 @@ on_both_databases! {
             (Method::GET, "/Groups?sortBy=displayName&sortOrder=descending"),
             (Method::GET, "/Users?cursor"),
             (Method::GET, "/Groups?cursor=abc&count=1"),
+            (Method::GET, "/?sortBy=id"),
+            (Method::GET, "/?cursor"),
         ] {
             let answer = acme.request(method, path).json(json!({})).await;
             answer.expect_error(501, None);

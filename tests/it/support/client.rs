@@ -206,6 +206,12 @@ impl Request {
         self
     }
 
+    /// Adds one more line of a header.
+    pub(crate) fn another(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.append(name, value.parse().unwrap());
+        self
+    }
+
     /// Sends the request.
     pub(crate) async fn send(self) -> Answer {
         let asked =
