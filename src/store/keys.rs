@@ -1,5 +1,7 @@
 //! What the database finds a resource by: folded in Rust, compared as bytes.
 
+use serde_json::Value;
+
 use crate::scim::{resource::Document, schema::ResourceType, text::fold};
 
 /// Longest key in bytes; longer values of attributes that may be long are cut
@@ -26,7 +28,7 @@ pub struct ResourceKeys {
     pub external_id: Option<String>,
     /// Folded `displayName`.
     pub display: Option<String>,
-    /// `active` of a user.
+    /// `active` of a user, if it is stated.
     pub active: Option<bool>,
     /// Indexed values.
     pub values: Vec<ValueKey>,
@@ -45,7 +47,7 @@ impl ResourceKeys {
             unique,
             external_id: document.external_id().map(str::to_owned),
             display,
-            active: resource_type.is_user().then(|| document.active()),
+            active: document.attributes().get("active").and_then(Value::as_bool),
             values: values(resource_type, document),
         }
     }

@@ -31,7 +31,7 @@ fn stream_of_all(push_url: Option<&str>) -> NewStream {
         description: "test".to_owned(),
         push_url: push_url.map(str::to_owned),
         authorization: None,
-        events: EventUri::ALL.to_vec(),
+        events: EventUri::ALL.into_iter().filter(|event| !event.is_operational()).collect(),
         subject_format: SubjectFormat::IssSub,
         audience: None,
     }

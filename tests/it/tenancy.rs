@@ -111,7 +111,7 @@ fn polled() -> NewStream {
         description: String::new(),
         push_url: None,
         authorization: None,
-        events: EventUri::ALL.to_vec(),
+        events: EventUri::ALL.into_iter().filter(|event| !event.is_operational()).collect(),
         subject_format: SubjectFormat::Scim,
         audience: None,
     }

@@ -10,7 +10,7 @@
 //!
 //! - `add` of `null` or `[]` changes nothing; `replace` with them unassigns.
 //! - `remove` of what is not there succeeds.
-//! - A user always has `active`: taking it away leaves it as it was.
+//! - Taking `active` away from a user who is disabled enables nobody: it stays false.
 //! - A value filter that matches nothing is `noTarget` for `add` and `replace`,
 //!   unless the dialect makes the element from the filter's `eq` terms.
 //! - `replace` at `emails[…]` puts a new element in place of each match;
