@@ -59,6 +59,7 @@ impl MigrationTrait for Migration {
                     leased_until_us bigint not null,
                     finished_us bigint,
                     last_status integer,
+                    same_status integer not null default 0,
                     last_error text,
                     primary key (tenant_id, seq, stream_id),
                     constraint delivery_stream foreign key (tenant_id, stream_id)

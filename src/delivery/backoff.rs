@@ -36,22 +36,35 @@ pub enum Next {
     Pause(&'static str),
 }
 
-/// Decides what follows the attempt number `attempt` (from 1), `age` after the
-/// event happened.
+/// What was tried so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// The attempt's number, from 1.
+    pub attempt: u32,
+    /// Its number among the last ones in a row that ended with its status, from 1.
+    pub same: u32,
+    /// The time since the event happened.
+    pub age: Duration,
+    /// Whether the event takes someone's access away: it is never given up for
+    /// time alone.
+    pub is_revocation: bool,
+}
+
+/// Decides what follows an attempt.
 ///
 /// `jitter` lies between 0 and 1 and moves a wait by up to a fifth either way,
 /// so that what failed together is not tried together.
-pub fn decide(attempt: u32, outcome: &Outcome, age: Duration, jitter: f64) -> Next {
-    let trial = Trial { attempt, tried_for: age.min(nominal(attempt)), jitter };
+pub fn decide(tried: Tried, outcome: &Outcome, jitter: f64) -> Next {
+    let trial = Trial { tried, jitter };
     match outcome {
         Outcome::Answered { status: 400, error: Some(error), .. } => trial.refused(*error),
         Outcome::Answered { status, retry_after, .. } => trial.answered(*status, *retry_after),
         Outcome::Failed(OutgoingError::Refused(_)) => Next::Pause("the endpoint is not allowed"),
-        Outcome::Failed(_) | Outcome::NotReady => trial.back_off(HORIZON, GIVEN_UP),
+        Outcome::Failed(_) | Outcome::NotReady => trial.back_off(),
     }
 }
 
-const GIVEN_UP: Next = Next::Dead("given up after 72 hours");
+const GIVEN_UP: &str = "no delivery for 72 hours";
 
 /// How long the attempts before `attempt` take by the schedule.
 ///
@@ -74,8 +87,7 @@ fn wait(attempt: u32) -> Duration {
 }
 
 struct Trial {
-    attempt: u32,
-    tried_for: Duration,
+    tried: Tried,
     jitter: f64,
 }
 
@@ -89,15 +101,16 @@ impl Trial {
             401 => self.refused(ReceiverError::AuthenticationFailed),
             403 => self.refused(ReceiverError::AccessDenied),
             // A receiver may be gone for the time of a deployment.
-            404 => self.back_off(24 * HOUR, Next::Pause("the endpoint answers 404")),
+            404 if self.tried_for(self.tried.attempt) < 24 * HOUR => self.again(),
+            404 => Next::Pause("the endpoint answers 404"),
             410 => Next::Pause("the endpoint is gone"),
             413 => Next::Dead("too large for the receiver"),
             429 => self.throttled(retry_after),
-            408 | 425 | 500..=599 => self.back_off(HORIZON, GIVEN_UP),
+            408 | 425 | 500..=599 => self.back_off(),
             // A redirect is a failure: following it would carry the Set and our
             // credentials to an address that nobody configured.
-            300..=399 => self.back_off(HORIZON, GIVEN_UP),
-            _ => self.some_times(REFUSALS, Next::Dead("refused by the receiver")),
+            300..=399 => self.back_off(),
+            _ => self.some_times(),
         }
     }
 
@@ -107,39 +120,55 @@ impl Trial {
             ReceiverError::InvalidRequest => Next::Dead("invalid_request"),
             ReceiverError::InvalidState => Next::Dead("invalid_state"),
             // The receiver may hold an older copy of the key set.
-            ReceiverError::InvalidKey if self.attempt == 1 => Next::Retry(self.jittered(MINUTE)),
+            ReceiverError::InvalidKey if self.tried.same == 1 => Next::Retry(self.jittered(MINUTE)),
             ReceiverError::InvalidKey => Next::Pause("invalid_key"),
             ReceiverError::InvalidIssuer => Next::Pause("invalid_issuer"),
             ReceiverError::InvalidAudience => Next::Pause("invalid_audience"),
-            ReceiverError::AuthenticationFailed if self.attempt <= REJECTED_CREDENTIALS => {
+            ReceiverError::AuthenticationFailed if self.tried.same <= REJECTED_CREDENTIALS => {
                 Next::Retry(self.jittered(15 * SECOND))
             }
             ReceiverError::AuthenticationFailed => Next::Pause("authentication_failed"),
-            ReceiverError::AccessDenied => self.back_off(HOUR, Next::Dead("access_denied")),
-            ReceiverError::Other => {
-                self.some_times(REFUSALS, Next::Dead("refused by the receiver"))
+            ReceiverError::AccessDenied if HOUR <= self.tried_for(self.tried.same) => {
+                self.out_of_time("access_denied")
             }
+            ReceiverError::AccessDenied => Next::Retry(self.jittered(wait(self.tried.same))),
+            ReceiverError::Other => self.some_times(),
         }
     }
 
-    fn back_off(&self, horizon: Duration, end: Next) -> Next {
-        if horizon <= self.tried_for {
-            return end;
-        }
-        Next::Retry(self.jittered(wait(self.attempt)))
+    /// How long `attempts` of them take; never longer than the event is old.
+    fn tried_for(&self, attempts: u32) -> Duration {
+        self.tried.age.min(nominal(attempts))
     }
 
-    fn some_times(&self, attempts: u32, end: Next) -> Next {
-        if attempts <= self.attempt {
-            return end;
+    fn back_off(&self) -> Next {
+        if HORIZON <= self.tried_for(self.tried.attempt) {
+            return self.out_of_time(GIVEN_UP);
         }
-        Next::Retry(self.jittered(wait(self.attempt)))
+        self.again()
+    }
+
+    /// The end after a time. Whoever lost access must not keep it because a
+    /// receiver was away: the stream is paused and keeps what it has.
+    fn out_of_time(&self, reason: &'static str) -> Next {
+        if self.tried.is_revocation { Next::Pause(reason) } else { Next::Dead(reason) }
+    }
+
+    fn some_times(&self) -> Next {
+        if REFUSALS <= self.tried.same {
+            return Next::Dead("refused by the receiver");
+        }
+        Next::Retry(self.jittered(wait(self.tried.same)))
+    }
+
+    fn again(&self) -> Next {
+        Next::Retry(self.jittered(wait(self.tried.attempt)))
     }
 
     /// The receiver's own wish is honoured up to an hour, and not shortened.
     fn throttled(&self, retry_after: Option<Duration>) -> Next {
-        if HORIZON <= self.tried_for {
-            return GIVEN_UP;
+        if HORIZON <= self.tried_for(self.tried.attempt) {
+            return self.out_of_time(GIVEN_UP);
         }
         match retry_after {
             Some(wish) => Next::Retry(wish.clamp(SECOND, HOUR)),

@@ -8,6 +8,8 @@ use super::OutgoingError;
 
 /// Longer texts of receivers are cut, so that they cannot fill our tables.
 const MAX_DESCRIPTION: usize = 200;
+/// Bytes from which a part of a credential is taken for secret.
+const SECRET_PART: usize = 8;
 
 /// The result of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +98,8 @@ impl Outcome {
             status,
             error: text("err").map(ReceiverError::parse),
             description: text("description")
-                .filter(|text| secret.is_none_or(|secret| !text.contains(secret)))
+                .map(clean)
+                .filter(|text| secret.is_none_or(|secret| !repeats(text, secret)))
                 .map(shorten),
             retry_after,
         }
@@ -122,7 +125,7 @@ impl Outcome {
     pub fn describe(&self) -> String {
         match self {
             Self::Answered { error: Some(error), description: Some(text), .. } => {
-                format!("{}: {text}", error.code())
+                shorten(format!("{}: {text}", error.code()))
             }
             Self::Answered { error: Some(error), .. } => error.code().to_owned(),
             Self::Answered { status, .. } => format!("the receiver answered {status}"),
@@ -132,6 +135,18 @@ impl Outcome {
     }
 }
 
-fn shorten(text: &str) -> String {
-    text.chars().filter(|it| !it.is_control()).take(MAX_DESCRIPTION).collect()
+/// Without what could split a secret or trouble a terminal.
+fn clean(text: &str) -> String {
+    text.chars().filter(|it| !it.is_control()).collect()
+}
+
+/// Whether `text` has the secret or a part of it: a receiver may leave out the
+/// scheme. Shorter parts are schemes and common words.
+fn repeats(text: &str, secret: &str) -> bool {
+    let has_part = |part: &str| SECRET_PART <= part.len() && text.contains(part);
+    text.contains(secret) || secret.split_whitespace().any(has_part)
+}
+
+fn shorten(text: String) -> String {
+    text.chars().take(MAX_DESCRIPTION).collect()
 }

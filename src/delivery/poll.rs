@@ -1,6 +1,6 @@
 //! Poll delivery: the receiver fetches its Sets (RFC 8936).
 
-use std::{pin::pin, time::Duration};
+use std::{collections::HashMap, pin::pin, time::Duration};
 
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use super::{
+    ReceiverError,
     issue::{IssueError, IssuedSet, Issuer},
     measure,
     seats::{Seat, Seats},
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// Sets in one answer, whatever the receiver asks for.
-const MAX_SETS: u32 = 1000;
+const MAX_SETS: usize = 1000;
 /// Bytes of Sets in one answer, past which no further one is begun.
 const MAX_BYTES: usize = 1024 * 1024;
 /// Ids that one request may acknowledge or refuse.
@@ -38,13 +39,13 @@ const MAX_FETCHES: i32 = 50;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollRequest {
     /// How many Sets it wants at most; 0 to acknowledge only.
-    pub max_events: u32,
+    pub max_events: usize,
     /// Whether it wants an answer even if there is nothing.
     pub return_immediately: bool,
     /// Ids of Sets that it has.
     pub acknowledged: Vec<String>,
     /// Ids of Sets that it refuses, with the error code.
-    pub refused: Vec<(String, String)>,
+    pub refused: Vec<(String, ReceiverError)>,
 }
 
 /// What it gets (RFC 8936 §2.3).
@@ -95,10 +96,10 @@ impl PollRequest {
     }
 }
 
-fn max_events(value: Option<&Value>) -> Result<u32, PollError> {
+fn max_events(value: Option<&Value>) -> Result<usize, PollError> {
     let Some(value) = value else { return Ok(MAX_SETS) };
     let wanted = value.as_u64().ok_or(PollError::Invalid("`maxEvents` is no count"))?;
-    Ok(u32::try_from(wanted).unwrap_or(MAX_SETS).min(MAX_SETS))
+    Ok(usize::try_from(wanted).unwrap_or(MAX_SETS).min(MAX_SETS))
 }
 
 fn acknowledged(value: Option<&Value>) -> Result<Vec<String>, PollError> {
@@ -111,7 +112,7 @@ fn acknowledged(value: Option<&Value>) -> Result<Vec<String>, PollError> {
     ids.iter().map(|id| id.as_str().map(str::to_owned).ok_or(WRONG)).collect()
 }
 
-fn refused(value: Option<&Value>) -> Result<Vec<(String, String)>, PollError> {
+fn refused(value: Option<&Value>) -> Result<Vec<(String, ReceiverError)>, PollError> {
     const WRONG: PollError = PollError::Invalid("`setErrs` is no object of errors with `err`");
     let Some(value) = value else { return Ok(Vec::new()) };
     let errors = value.as_object().ok_or(WRONG)?;
@@ -120,7 +121,7 @@ fn refused(value: Option<&Value>) -> Result<Vec<(String, String)>, PollError> {
     }
     let entry = |(id, error): (&String, &Value)| {
         let code = error.get("err").and_then(Value::as_str).ok_or(WRONG)?;
-        Ok((id.clone(), code.to_owned()))
+        Ok((id.clone(), ReceiverError::parse(code)))
     };
     errors.iter().map(entry).collect()
 }
@@ -216,16 +217,26 @@ impl Poller {
         stream: StreamId,
         request: &PollRequest,
     ) -> Result<(), PollError> {
-        let (acknowledged, refused) = (&request.acknowledged, &request.refused);
-        if acknowledged.is_empty() && refused.is_empty() {
+        let taken = request.acknowledged.iter().map(|jti| (jti.clone(), None));
+        let refused = request.refused.iter().map(|(jti, error)| (jti.clone(), Some(code(*error))));
+        // The last one counts: what was taken is not refused.
+        let verdicts: HashMap<_, _> = refused.chain(taken).collect();
+        if verdicts.is_empty() {
             return Ok(());
         }
         let now_us = self.clock.now_us();
-        let confirmed =
-            self.store.acknowledge(tenant, stream, acknowledged, refused, now_us).await?;
-        for claim in &confirmed {
-            measure::count("delivered");
-            measure::confirmed(claim, now_us);
+        for event in self.store.acknowledge(tenant, stream, &verdicts, now_us).await? {
+            match event.verdict {
+                None => {
+                    measure::count("delivered");
+                    measure::confirmed(event.uri, event.occurred_us, now_us);
+                }
+                Some(reason) => {
+                    measure::count("dead");
+                    error!(stream.id = %stream, seq = event.seq, reason,
+                        "refused by the receiver; delivery given up");
+                }
+            }
         }
         Ok(())
     }
@@ -235,7 +246,7 @@ impl Poller {
         &self,
         tenant: TenantId,
         stream: StreamId,
-        limit: u32,
+        limit: usize,
     ) -> Result<PollAnswer, PollError> {
         let now_us = self.clock.now_us();
         let (claims, more_available) =
@@ -271,20 +282,28 @@ impl Poller {
 
     /// The Set of a claim, or nothing if it is given up.
     async fn signed(&self, claim: &Claim, now_us: i64) -> Result<Option<IssuedSet>, PollError> {
-        let (reason, outcome) = match self.issuer.issue(claim, now_us).await {
-            Ok(_) if MAX_FETCHES < claim.attempt => {
-                ("fetched 50 times and never acknowledged".to_owned(), "dead")
-            }
-            Ok(set) => return Ok(Some(set)),
-            Err(error) => {
-                error!(error = causes(&error), tenant.id = %claim.stream.tenant,
-                    "could not sign an event");
-                return Err(PollError::Issue(error));
-            }
-        };
-        measure::count(outcome);
+        if claim.attempt < MAX_FETCHES {
+            return match self.issuer.issue(claim, now_us).await {
+                Ok(set) => Ok(Some(set)),
+                Err(error) => {
+                    error!(error = causes(&error), tenant.id = %claim.stream.tenant,
+                        "could not sign an event");
+                    Err(PollError::Issue(error))
+                }
+            };
+        }
+        let reason = "fetched 50 times and never acknowledged".to_owned();
+        measure::count("dead");
         error!(stream.id = %claim.stream.id, seq = claim.seq, reason, "delivery given up");
         self.store.finish(claim, Finish::Dead, None, Some(reason), now_us).await?;
         Ok(None)
+    }
+}
+
+/// The code that is kept: of the standards' own, or that it was none.
+fn code(error: ReceiverError) -> &'static str {
+    match error {
+        ReceiverError::Other => "unknown",
+        known => known.code(),
     }
 }

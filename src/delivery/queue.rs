@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Groups in flight, over all streams.
-pub(super) const IN_FLIGHT: usize = 64;
+pub(super) const IN_FLIGHT: usize = 256;
 /// Groups in flight to one stream, so that a slow receiver cannot hold up all.
 pub(super) const IN_FLIGHT_PER_STREAM: usize = 16;
 
@@ -55,6 +55,15 @@ impl Queue {
     /// How many claims wait.
     pub(super) fn waiting(&self) -> usize {
         self.urgent.iter().chain(&self.other).map(|group| group.claims.len()).sum()
+    }
+
+    /// What waits or is in flight, by stream; a group in flight counts once.
+    pub(super) fn held(&self) -> HashMap<StreamId, usize> {
+        let mut held = self.in_flight.clone();
+        for group in self.urgent.iter().chain(&self.other) {
+            *held.entry(group.stream.id).or_default() += group.claims.len();
+        }
+        held
     }
 
     /// Takes the next group that may be sent now.

@@ -11,7 +11,7 @@ use tracing::{debug, error, warn};
 
 use super::{
     Outcome, OutgoingError, ReceiverError,
-    backoff::{Next, decide},
+    backoff::{Next, Tried, decide},
     issue::Issuer,
     keys::KeyRing,
     lease::{LEASE, Leases},
@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Claims held in memory. More would wait here while other workers idle.
-const CAPACITY: usize = 256;
+const CAPACITY: usize = 500;
 /// How long to sleep at most: a wake-up may get lost, and other processes
 /// append events too.
 const IDLE: Duration = Duration::from_secs(1);
@@ -118,8 +118,8 @@ impl DeliveryWorker {
             return IDLE;
         }
         let now_us = self.clock.now_us();
-        let limit = u32::try_from(room).unwrap_or(u32::MAX);
-        match self.store.claim_pushes(now_us, micros(LEASE), limit).await {
+        let held = queue.held();
+        match self.store.claim_pushes(now_us, micros(LEASE), room, &held).await {
             Ok(claims) => {
                 let full = room <= claims.len();
                 self.leases.take(&claims);
@@ -197,8 +197,13 @@ impl DeliveryWorker {
         let outcome = self.send(claim).await;
         let now_us = self.clock.now_us();
         let attempt = u32::try_from(claim.attempt).unwrap_or(0).saturating_add(1);
-        let age = measure::age(claim, now_us);
-        let next = decide(attempt, &outcome, age, rand::random());
+        let tried = Tried {
+            attempt,
+            same: claim.in_a_row(outcome.status()),
+            age: measure::age(claim.occurred_us, now_us),
+            is_revocation: claim.uri.is_revocation(),
+        };
+        let next = decide(tried, &outcome, rand::random());
         report(claim, attempt, &outcome, &next);
         self.forget(claim, &outcome).await;
         let recorded = self.record(claim, &outcome, &next, now_us).await;
@@ -260,13 +265,13 @@ impl DeliveryWorker {
             Next::Pause(reason) => {
                 // First, or the event would be due again at a stream that still runs.
                 self.store.pause_stream(claim.stream.tenant, claim.stream.id, reason).await?;
-                (Finish::Retry { at_us: now_us }, Flow::Paused)
+                (Finish::Held, Flow::Paused)
             }
         };
         let trouble = (*next != Next::Done).then(|| outcome.describe());
         self.store.finish(claim, finish, outcome.status(), trouble, now_us).await?;
         if *next == Next::Done {
-            measure::confirmed(claim, now_us);
+            measure::confirmed(claim.uri, claim.occurred_us, now_us);
         }
         Ok(flow)
     }

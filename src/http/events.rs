@@ -143,8 +143,9 @@ impl From<PollError> for Failure {
             PollError::UnknownStream => {
                 Self::new(StatusCode::NOT_FOUND, "not_found", "no such stream that is polled")
             }
-            other => {
-                error!(error = causes(&other), "a poll failed");
+            PollError::Store(error) => error.into(),
+            PollError::Issue(error) => {
+                error!(error = causes(&error), "a poll failed");
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this was logged")
             }
         }

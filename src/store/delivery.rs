@@ -5,19 +5,24 @@
 //! on one stream only those of the earliest unfinished transaction can be
 //! claimed, so they arrive in order.
 
+mod acknowledge;
+mod claims;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
-use sea_orm::{DbBackend, QueryResult};
+use sea_orm::QueryResult;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    Store, StoreError, Stream, TenantTx,
+    Store, StoreError, Stream,
     statement::Sql,
-    stream::{COLUMNS, Streams, WIDTH, read as read_stream},
+    stream::{Streams, WIDTH, read as read_stream},
 };
 use crate::{
-    event::{EventUri, Subject, jti},
+    event::{EventUri, Subject},
     tenant::{StreamId, TenantId},
 };
 
@@ -44,6 +49,10 @@ pub struct Claim {
     pub occurred_us: i64,
     /// Attempts made before this one.
     pub attempt: i32,
+    /// What the last attempt was answered, if there was one and an answer.
+    pub last_status: Option<i32>,
+    /// The last attempts in a row that ended with that status.
+    pub same_status: i32,
 }
 
 /// What a lease is on: a delivery.
@@ -59,6 +68,12 @@ impl Claim {
     pub fn lease(&self) -> LeaseKey {
         LeaseKey { tenant: self.stream.tenant, stream: self.stream.id, seq: self.seq }
     }
+
+    /// Which attempt in a row to end with `status` this is, from 1.
+    pub fn in_a_row(&self, status: Option<u16>) -> u32 {
+        let before = if self.last_status == status.map(i32::from) { self.same_status } else { 0 };
+        u32::try_from(before).unwrap_or(0).saturating_add(1)
+    }
 }
 
 /// How an attempt ended.
@@ -71,105 +86,17 @@ pub enum Finish {
         /// Not before, in microseconds since 1970.
         at_us: i64,
     },
+    /// It waits for its paused stream, after which its attempts are counted anew.
+    Held,
     /// It will not be tried again; it stays as a dead letter.
     Dead,
 }
 
 /// Columns of a delivery `d` with its event `o`, behind those of the stream.
 const EVENT: &str = "d.seq, o.event_id, d.txn, d.subject_key, o.event_uri, o.payload, o.subject,
-    o.occurred_us, d.attempt";
-
-/// No earlier event of the subject is unfinished, but for those of the same
-/// transaction that can be sent now too.
-const IS_HEAD: &str = "not exists (select 1 from delivery e
-    where e.tenant_id = d.tenant_id and e.stream_id = d.stream_id
-        and e.subject_key = d.subject_key and e.state = 0 and e.seq < d.seq
-        and (e.txn <> d.txn or e.due_us > ? or e.leased_until_us > ?))";
-
-/// As [`IS_HEAD`]; events of one transaction may share an answer to a poll, and
-/// those that were given out before are waited for by the receiver.
-const IS_POLL_HEAD: &str = "not exists (select 1 from delivery e
-    where e.tenant_id = d.tenant_id and e.stream_id = d.stream_id
-        and e.subject_key = d.subject_key and e.state = 0 and e.seq < d.seq
-        and e.txn <> d.txn)";
+    o.occurred_us, d.attempt, d.last_status, d.same_status";
 
 impl Store {
-    /// Leases up to `limit` events of enabled push streams that are due, in order.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn claim_pushes(
-        &self,
-        now_us: i64,
-        lease_us: i64,
-        limit: u32,
-    ) -> Result<Vec<Claim>, StoreError> {
-        let due = Sql::new(" and s.endpoint_url is not null and d.due_us <= ?")
-            .bind(now_us)
-            .push(" and d.leased_until_us <= ?")
-            .bind(now_us)
-            .push(&format!(" and {IS_HEAD}"))
-            .bind(now_us)
-            .bind(now_us);
-        self.claim(TenantId::new(0), due, now_us + lease_us, limit).await
-    }
-
-    /// Leases up to `limit` events of a polled stream, never two transactions of
-    /// one subject; also tells whether there are more.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn claim_poll(
-        &self,
-        tenant: TenantId,
-        stream: StreamId,
-        now_us: i64,
-        visibility_us: i64,
-        limit: u32,
-    ) -> Result<(Vec<Claim>, bool), StoreError> {
-        let due = Sql::new(" and d.tenant_id = ?")
-            .bind(tenant.get())
-            .push(" and d.stream_id = ?")
-            .bind(stream.0)
-            .push(" and d.leased_until_us <= ?")
-            .bind(now_us)
-            .push(&format!(" and {IS_POLL_HEAD}"));
-        let claims = self.claim(tenant, due.clone(), now_us + visibility_us, limit).await?;
-        let more = match u32::try_from(claims.len()) {
-            Ok(count) if count < limit => false,
-            _ => self.has_due(tenant, due).await?,
-        };
-        Ok((claims, more))
-    }
-
-    async fn has_due(&self, tenant: TenantId, due: Sql) -> Result<bool, StoreError> {
-        let sql = Sql::new(
-            "select 1 from delivery d join stream s
-                on s.tenant_id = d.tenant_id and s.id = d.stream_id
-             where d.state = 0 and s.status = 0",
-        )
-        .append(due)
-        .push(" limit 1");
-        Ok(self.tenant(tenant).view().await?.one(sql).await?.is_some())
-    }
-
-    async fn claim(
-        &self,
-        tenant: TenantId,
-        due: Sql,
-        until_us: i64,
-        limit: u32,
-    ) -> Result<Vec<Claim>, StoreError> {
-        self.tenant(tenant)
-            .write(move |tx| {
-                let due = due.clone();
-                Box::pin(async move { tx.claim(due, until_us, limit).await })
-            })
-            .await
-    }
-
     /// Records how an attempt ended.
     ///
     /// # Errors
@@ -186,11 +113,16 @@ impl Store {
         let set = match finish {
             Finish::Delivered | Finish::Dead => {
                 let state = if finish == Finish::Delivered { 1_i16 } else { 2 };
-                Sql::new("state = ?").bind(state).push(", finished_us = ?").bind(now_us)
+                counted(status)
+                    .push(", state = ?")
+                    .bind(state)
+                    .push(", finished_us = ?")
+                    .bind(now_us)
             }
-            Finish::Retry { at_us } => Sql::new("due_us = ?").bind(at_us),
+            Finish::Retry { at_us } => counted(status).push(", due_us = ?").bind(at_us),
+            Finish::Held => Sql::new("attempt = 0, same_status = 0, due_us = ?").bind(now_us),
         };
-        let update = Sql::new("update delivery set attempt = attempt + 1, leased_until_us = 0, ")
+        let update = Sql::new("update delivery set leased_until_us = 0, ")
             .append(set)
             .push(", last_status = ?")
             .bind(status.map(i32::from))
@@ -198,27 +130,6 @@ impl Store {
             .bind(error)
             .append(of_claim(claim));
         self.tenant(claim.stream.tenant).run(update).await.map(|_| ())
-    }
-
-    /// Lets leases run longer; those that ended with their delivery stay ended.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn renew(&self, leases: Vec<LeaseKey>, until_us: i64) -> Result<(), StoreError> {
-        let leases = Arc::new(leases);
-        self.operator()
-            .write(move |tx| {
-                let leases = Arc::clone(&leases);
-                Box::pin(async move {
-                    for chunk in leases.chunks(super::change::ROWS) {
-                        let sql = tx.lease(chunk, until_us);
-                        tx.run(sql.push(" and state = 0 and leased_until_us > 0")).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
     }
 
     /// Ends every lease on events that are pushed, if this process is the only one
@@ -237,14 +148,16 @@ impl Store {
         self.run_as_operator(sql).await.map(|_| ())
     }
 
-    /// Gives leases back, unsent.
+    /// Gives leases back, unsent; they were no attempts.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the database fails.
     pub async fn release(&self, claims: &[Claim]) -> Result<(), StoreError> {
         for claim in claims {
-            let sql = Sql::new("update delivery set leased_until_us = 0").append(of_claim(claim));
+            let sql = Sql::new("update delivery set leased_until_us = 0, attempt = ?")
+                .bind(claim.attempt)
+                .append(of_claim(claim));
             self.tenant(claim.stream.tenant).run(sql).await?;
         }
         Ok(())
@@ -261,100 +174,19 @@ impl Store {
         let row = self.operator().view().await?.one(sql).await?;
         Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.flatten())
     }
-
-    /// Ends what a receiver acknowledged or refused (RFC 8936 §2.4); gives what
-    /// was confirmed. Names that are not of this stream mean nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn acknowledge(
-        &self,
-        tenant: TenantId,
-        stream: StreamId,
-        jtis: &[String],
-        errors: &[(String, String)],
-        now_us: i64,
-    ) -> Result<Vec<Claim>, StoreError> {
-        let sql = given_out(tenant, stream);
-        let rows = self.tenant(tenant).view().await?.all(sql).await?;
-        let mut streams = Streams::new();
-        let mut confirmed = Vec::new();
-        for row in &rows {
-            let claim = read_claim(row, &mut streams)?;
-            let name = jti(claim.event_id, stream.0);
-            if jtis.contains(&name) {
-                self.finish(&claim, Finish::Delivered, None, None, now_us).await?;
-                confirmed.push(claim);
-            } else if let Some((_, error)) = errors.iter().find(|(jti, _)| *jti == name) {
-                self.finish(&claim, Finish::Dead, None, Some(error.clone()), now_us).await?;
-            }
-        }
-        // What waited behind them may be polled now.
-        if !confirmed.is_empty() || !errors.is_empty() {
-            self.appended.notify_waiters();
-        }
-        Ok(confirmed)
-    }
 }
 
-impl TenantTx {
-    async fn claim(&self, due: Sql, until_us: i64, limit: u32) -> Result<Vec<Claim>, StoreError> {
-        // Two claimers at once could each take a part of one subject's events.
-        if self.backend == DbBackend::Postgres {
-            self.one(Sql::new("select 1 from (select pg_advisory_xact_lock(781204)) l")).await?;
-        }
-        let sql = Sql::new(&format!(
-            "select {COLUMNS}, {EVENT} from delivery d
-             join stream s on s.tenant_id = d.tenant_id and s.id = d.stream_id
-             join tenant t on t.id = d.tenant_id
-             join outbox o on o.seq = d.seq
-             where d.state = 0 and s.status = 0"
-        ))
-        .append(due)
-        .push(" order by d.seq limit ?")
-        .bind(i64::from(limit));
-        let mut streams = Streams::new();
-        let mut claims = Vec::new();
-        for row in &self.all(sql).await? {
-            claims.push(read_claim(row, &mut streams)?);
-        }
-        let leases: Vec<LeaseKey> = claims.iter().map(Claim::lease).collect();
-        for chunk in leases.chunks(super::change::ROWS) {
-            self.run(self.lease(chunk, until_us)).await?;
-        }
-        Ok(claims)
-    }
-
-    fn lease(&self, leases: &[LeaseKey], until_us: i64) -> Sql {
-        let keys = leases
-            .iter()
-            .map(|lease| vec![lease.tenant.get().into(), lease.stream.0.into(), lease.seq.into()]);
-        Sql::new("update delivery set leased_until_us = ?")
-            .bind(until_us)
-            .push(" where (tenant_id, stream_id, seq) in (")
-            .push(if self.backend == DbBackend::Postgres { "" } else { "values " })
-            .rows(keys)
-            .push(")")
-    }
-}
-
-/// What a polled stream gave out and waits to hear about.
-fn given_out(tenant: TenantId, stream: StreamId) -> Sql {
-    Sql::new(&format!(
-        "select {COLUMNS}, {EVENT} from delivery d
-         join stream s on s.tenant_id = d.tenant_id and s.id = d.stream_id
-         join tenant t on t.id = d.tenant_id
-         join outbox o on o.seq = d.seq
-         where d.state = 0 and d.leased_until_us > 0 and d.tenant_id = ?"
-    ))
-    .bind(tenant.get())
-    .push(" and d.stream_id = ?")
-    .bind(stream.0)
+/// One more attempt, and one more in a row with its status.
+fn counted(status: Option<u16>) -> Sql {
+    Sql::new(
+        "attempt = attempt + 1,
+         same_status = case when coalesce(last_status, 0) = ? then same_status + 1 else 1 end",
+    )
+    .bind(status.map_or(0, i32::from))
 }
 
 fn of_claim(claim: &Claim) -> Sql {
-    Sql::new(" where tenant_id = ? and stream_id = ? and seq = ?")
+    Sql::new(" where state = 0 and tenant_id = ? and stream_id = ? and seq = ?")
         .bind(claim.stream.tenant.get())
         .bind(claim.stream.id.0)
         .bind(claim.seq)
@@ -385,5 +217,7 @@ fn read_claim(row: &QueryResult, streams: &mut Streams) -> Result<Claim, StoreEr
         subject: serde_json::from_str(&subject).map_err(|_| damaged("subject"))?,
         occurred_us: row.try_get_by_index(WIDTH + 7)?,
         attempt: row.try_get_by_index(WIDTH + 8)?,
+        last_status: row.try_get_by_index(WIDTH + 9)?,
+        same_status: row.try_get_by_index(WIDTH + 10)?,
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::delivery::{
     Outcome, OutgoingError, ReceiverError,
-    backoff::{HORIZON, Next, decide},
+    backoff::{HORIZON, Next, Tried, decide},
 };
 
 const NEW: Duration = Duration::from_secs(1);
@@ -28,16 +28,26 @@ fn throttled(seconds: u64) -> Outcome {
     }
 }
 
-/// What is decided at an attempt, in short.
+/// Attempt number `attempt` at an ordinary event; all before it ended alike.
+fn tried(attempt: u32, age: Duration) -> Tried {
+    Tried { attempt, same: attempt, age, is_revocation: false }
+}
+
+/// What is decided, in short.
 #[track_caller]
-fn check(outcome: &Outcome, attempt: u32, age: Duration, expected: &str) {
-    let next = match decide(attempt, outcome, age, CALM) {
+fn check_tried(outcome: &Outcome, tried: Tried, expected: &str) {
+    let next = match decide(tried, outcome, CALM) {
         Next::Done => "done".to_owned(),
         Next::Retry(wait) => format!("{} s", wait.as_secs_f64().round()),
         Next::Dead(_) => "dead".to_owned(),
         Next::Pause(_) => "pause".to_owned(),
     };
-    assert_eq!(next, expected, "attempt {attempt}: {outcome:?}");
+    assert_eq!(next, expected, "{tried:?}: {outcome:?}");
+}
+
+#[track_caller]
+fn check(outcome: &Outcome, attempt: u32, age: Duration, expected: &str) {
+    check_tried(outcome, tried(attempt, age), expected);
 }
 
 #[test]
@@ -109,12 +119,47 @@ fn refusals_end_after_their_number_of_attempts() {
 }
 
 #[test]
+fn failures_of_another_kind_do_not_count_as_refusals() {
+    let day = Duration::from_hours(24);
+    for (outcome, expected) in [
+        (answered(400), "1 s"),
+        (answered(401), "15 s"),
+        (answered(403), "1 s"),
+        (refused(ReceiverError::InvalidKey), "60 s"),
+        (refused(ReceiverError::AccessDenied), "1 s"),
+        (refused(ReceiverError::Other), "1 s"),
+    ] {
+        check_tried(&outcome, Tried { same: 1, ..tried(14, day) }, expected);
+    }
+}
+
+#[test]
+fn time_alone_never_ends_a_revocation_but_pauses_its_stream() {
+    let week = Duration::from_hours(24 * 7);
+    for outcome in [
+        answered(503),
+        answered(307),
+        answered(403),
+        throttled(9),
+        refused(ReceiverError::AccessDenied),
+        Outcome::Failed(OutgoingError::Connect),
+        Outcome::NotReady,
+    ] {
+        let late = tried(60, week);
+        check_tried(&outcome, late, "dead");
+        check_tried(&outcome, Tried { is_revocation: true, ..late }, "pause");
+    }
+    let malformed = Tried { is_revocation: true, ..tried(1, NEW) };
+    check_tried(&refused(ReceiverError::InvalidRequest), malformed, "dead");
+}
+
+#[test]
 fn waits_lengthen_to_four_hours_and_end_after_three_days() {
     let mut waited = Duration::ZERO;
     let mut waits = Vec::new();
     let end = loop {
         let attempt = u32::try_from(waits.len()).unwrap() + 1;
-        match decide(attempt, &answered(503), waited, CALM) {
+        match decide(tried(attempt, waited), &answered(503), CALM) {
             Next::Retry(wait) => {
                 waited += wait;
                 waits.push(wait.as_secs_f64().round());
@@ -145,7 +190,7 @@ fn an_old_event_is_not_given_up_at_its_first_failure() {
 
 #[test]
 fn jitter_moves_a_wait_by_a_fifth() {
-    let wait = |jitter| match decide(4, &answered(503), NEW, jitter) {
+    let wait = |jitter| match decide(tried(4, NEW), &answered(503), jitter) {
         Next::Retry(wait) => wait.as_secs_f64(),
         next => panic!("{next:?}"),
     };
@@ -156,12 +201,16 @@ fn jitter_moves_a_wait_by_a_fifth() {
 #[test]
 fn an_answer_is_read_and_its_words_are_kept_short_and_clean() {
     let body = |text: &str| format!(r#"{{"err":"invalid_key","description":"{text}"}}"#);
-    let long = "x".repeat(5000);
+    let long = "x".repeat(4000);
     for (body, secret, expected) in [
         (body("unknown kid"), None, "invalid_key: unknown kid"),
         (body("Bearer s3cret is wrong"), Some("Bearer s3cret"), "invalid_key"),
-        (body("a\\u001bb"), None, "invalid_key: ab"),
-        (body(&long), None, &format!("invalid_key: {}", "x".repeat(200))),
+        (body("token s3cret-token-1 is wrong"), Some("Bearer s3cret-token-1"), "invalid_key"),
+        (body("s3cret\\u0000-token-1"), Some("Bearer s3cret-token-1"), "invalid_key"),
+        (body("no Bearer here"), Some("Bearer s3cret-token-1"), "invalid_key: no Bearer here"),
+        (body(&format!("{long} s3cret-token-1")), Some("Bearer s3cret-token-1"), "invalid_key"),
+        (body("a\\u001b\\nb"), None, "invalid_key: ab"),
+        (body(&long), None, &format!("invalid_key: {}", "x".repeat(187))),
         (r#"{"err":"made_up"}"#.to_owned(), None, "unknown error code"),
         ("<html>".to_owned(), None, "the receiver answered 400"),
     ] {

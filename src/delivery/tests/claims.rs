@@ -51,6 +51,8 @@ fn claim(stream: &Arc<Stream>, subject: u128, seq: i64, uri: EventUri) -> Claim 
         },
         occurred_us: OCCURRED_US,
         attempt: 0,
+        last_status: None,
+        same_status: 0,
     }
 }
 
@@ -145,13 +147,29 @@ fn one_stream_cannot_take_every_place() {
 }
 
 #[test]
+fn what_is_held_is_counted_by_stream() {
+    let (slow, other) = (stream(1), stream(2));
+    let mut queue = Queue::default();
+    queue.add((0..40).map(|it| claim(&slow, it, 1, EventUri::ProvDelete)).collect(), 0);
+    queue.add(vec![claim(&other, 1, 1, EventUri::ProvDelete)], 0);
+    let of = |queue: &Queue| [slow.id, other.id].map(|id| queue.held().get(&id).copied());
+
+    assert_eq!(of(&queue), [Some(40), Some(1)]);
+    started(&mut queue);
+    assert_eq!(of(&queue), [Some(40), Some(1)], "in flight or waiting");
+    queue.finished(slow.id);
+    queue.finished(other.id);
+    assert_eq!(of(&queue), [Some(39), None]);
+}
+
+#[test]
 fn all_streams_together_have_a_limit() {
     let mut queue = Queue::default();
-    for number in 0..10 {
+    for number in 0..40 {
         let stream = stream(number);
         queue.add((0..10).map(|it| claim(&stream, it, 1, EventUri::ProvDelete)).collect(), 0);
     }
 
     assert_eq!(started(&mut queue).len(), IN_FLIGHT);
-    assert_eq!(queue.drain().len(), 100 - IN_FLIGHT);
+    assert_eq!(queue.drain().len(), 400 - IN_FLIGHT);
 }

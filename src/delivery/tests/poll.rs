@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     delivery::{
+        ReceiverError,
         issue::IssuedSet,
         poll::{PollAnswer, PollError, PollRequest},
         seats::Seats,
@@ -42,7 +43,7 @@ fn every_member_is_read() {
             max_events: 5,
             return_immediately: true,
             acknowledged: vec!["a".to_owned(), "b".to_owned()],
-            refused: vec![("c".to_owned(), "invalid_audience".to_owned())],
+            refused: vec![("c".to_owned(), ReceiverError::InvalidAudience)],
         }
     );
 }

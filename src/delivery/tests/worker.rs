@@ -1,6 +1,10 @@
 //! Worker and poller over a real database and a real receiver.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -223,7 +227,7 @@ async fn the_events_of_a_change_arrive_in_order_with_the_credential() {
 
     assert_eq!(names, DISABLED);
     let later = house.clock.now_us() + 3_600_000_000;
-    assert!(house.store.claim_pushes(later, 1, 10).await.unwrap().is_empty());
+    assert!(house.store.claim_pushes(later, 1, 10, &HashMap::new()).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -254,9 +258,58 @@ async fn a_failure_holds_up_its_subject_and_nobody_else() {
         taken[1..].iter().filter(|it| it.0 != failed).map(|it| it.1.as_str()).collect();
     assert_eq!(others, DISABLED);
     let later = house.clock.now_us() + 3_600_000_000;
-    let left = house.store.claim_pushes(later, 1, 10).await.unwrap();
+    let left = house.store.claim_pushes(later, 1, 10, &HashMap::new()).await.unwrap();
     let attempts: Vec<i32> = left.iter().map(|claim| claim.attempt).collect();
     assert_eq!(attempts, [1, 0, 0, 0], "one was tried, the rest was given back");
+}
+
+#[tokio::test]
+async fn the_backlog_of_a_stalled_stream_does_not_delay_another_ones_revocation() {
+    let house = House::new().await;
+    let (silent, silent_url) = receiver().await;
+    house.stream(Some(silent_url)).await;
+    for number in 0..140 {
+        house.disable(user(number), "tx_1").await;
+    }
+    let (listener, url) = receiver().await;
+    house.stream(Some(url)).await;
+    let shutdown = CancellationToken::new();
+
+    let receive = async {
+        // The stalled receiver takes connections and never answers.
+        let stalled = silent.accept().await.unwrap();
+        house.disable(user(1000), "tx_2").await;
+        let push = tokio::time::timeout(Duration::from_secs(5), take_push(&listener, 202)).await;
+        shutdown.cancel();
+        drop((stalled, silent));
+        push.unwrap()
+    };
+    let worker = house.worker();
+    let run = worker.run(shutdown.clone());
+    let request = tokio::select! {
+        request = receive => request,
+        () = run => panic!("the worker ended first"),
+    };
+
+    let claims = house.verified(request.rsplit_once("\r\n").unwrap().1);
+    assert_eq!((claims["txn"].as_str(), event(&claims).as_str()), (Some("tx_2"), DISABLED[0]));
+}
+
+#[tokio::test]
+async fn a_set_that_is_fetched_fifty_times_is_given_up() {
+    let house = House::new().await;
+    let stream = house.stream(None).await;
+    house.disable(user(1), "tx_1").await;
+    for fetched in 0..50 {
+        let answer = house.poll(stream, json!({ "returnImmediately": true })).await;
+        assert_eq!(answer.sets.len(), 4, "after {fetched}");
+        house.clock.advance(Duration::from_secs(61));
+    }
+
+    let answer = house.poll(stream, json!({ "returnImmediately": true })).await;
+
+    assert!(answer.sets.is_empty());
+    assert_eq!(house.store.tenant(house.tenant).streams().await.unwrap()[0].pending, 0);
 }
 
 #[tokio::test]
@@ -322,7 +375,7 @@ async fn a_lease_is_renewed_unless_it_was_given_back_or_its_event_is_delivered()
         house.disable(user(number), txn).await;
     }
     let now_us = house.clock.now_us();
-    let claims = house.store.claim_pushes(now_us, 1_000, 100).await.unwrap();
+    let claims = house.store.claim_pushes(now_us, 1_000, 100, &HashMap::new()).await.unwrap();
     let of = |number: u128| -> Vec<store::Claim> {
         let its = claims.iter().filter(|claim| claim.subject_key == user(number).get());
         its.cloned().collect()
@@ -337,7 +390,8 @@ async fn a_lease_is_renewed_unless_it_was_given_back_or_its_event_is_delivered()
     house.store.renew(leases, now_us + 10_000).await.unwrap();
 
     let subjects = async |after_us: i64| -> BTreeSet<u128> {
-        let claims = house.store.claim_pushes(now_us + after_us, 1, 100).await.unwrap();
+        let claims =
+            house.store.claim_pushes(now_us + after_us, 1, 100, &HashMap::new()).await.unwrap();
         claims.iter().map(|claim| claim.subject_key.as_u128()).collect()
     };
     assert_eq!(subjects(5_000).await, BTreeSet::from([2]));

@@ -39,8 +39,6 @@ impl Work {
 
 /// Applies `patch` to `document`.
 ///
-/// Nobody is enabled by having `active` taken away: who is disabled stays so.
-///
 /// The document comes back equal if every operation asked for what is already
 /// there: RFC 7644 §3.5.2.1 forbids a new `lastModified` in that case.
 ///
@@ -61,7 +59,6 @@ pub fn apply(
     let mut work = Work(MAX_WORK);
     for step in &patch.steps {
         match step {
-            Step::Assign { at, value: None } if is_active(resource_type, at) && !next.active() => {}
             Step::Assign { at, value } => assign(&mut next, at, value.as_ref()),
             Step::Append { at, elements } => append(&mut next, at, elements, &mut work)?,
             Step::RemoveListed { at, listed } => {
@@ -89,10 +86,6 @@ pub fn apply(
         next = finish(resource_type, next, leniency)?;
     }
     Ok(Patched { document: next, members, ignored: patch.ignored.clone() })
-}
-
-fn is_active(resource_type: &ResourceType, at: &AttributeRef) -> bool {
-    resource_type.is_user() && at.extension.is_none() && at.attribute.name == "active"
 }
 
 fn assign(document: &mut Document, at: &AttributeRef, value: Option<&Value>) {

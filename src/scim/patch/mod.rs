@@ -10,7 +10,8 @@
 //!
 //! - `add` of `null` or `[]` changes nothing; `replace` with them unassigns.
 //! - `remove` of what is not there succeeds.
-//! - Taking `active` away from a user who is disabled enables nobody: it stays false.
+//! - A user without `active` has no access: taking it away disables, and never
+//!   enables ([`Document::active`]).
 //! - A value filter that matches nothing is `noTarget` for `add` and `replace`,
 //!   unless the dialect makes the element from the filter's `eq` terms.
 //! - `replace` at `emails[…]` puts a new element in place of each match;

@@ -337,25 +337,15 @@ fn operations_see_each_other_and_fail_together() {
 
 #[test]
 fn taking_active_away_enables_nobody() {
-    let disabled = document("/Users", json!({ "active": false }));
-    let enabled = document("/Users", json!({ "active": true }));
     for dialect in Dialect::ALL {
-        for operations in [remove("active"), op("replace", "active", json!(null))] {
-            let patched = patch(dialect, "/Users", &disabled, operations.clone()).unwrap();
-            assert_eq!(patched.document, disabled);
-            let patched = patch(dialect, "/Users", &enabled, operations).unwrap();
-            assert!(!patched.document.attributes().contains_key("active")); // R374
+        for was in [true, false] {
+            let before = document("/Users", json!({ "active": was }));
+            for operations in [remove("active"), op("replace", "active", json!(null))] {
+                let patched = patch(dialect, "/Users", &before, operations).unwrap();
+                assert!(!patched.document.attributes().contains_key("active")); // R374
+                assert!(!patched.document.active());
+            }
         }
-        let at_once = json!([
-            { "op": "replace", "path": "active", "value": false },
-            { "op": "remove", "path": "active" },
-        ]);
-        let patched = patch(dialect, "/Users", &enabled, at_once).unwrap();
-        assert_eq!(patched.document, disabled);
-    }
-    for operations in [op("add", "active", json!("")), op("replace", "active", json!(""))] {
-        let patched = patch(Dialect::Entra, "/Users", &disabled, operations).unwrap();
-        assert_eq!(patched.document, disabled);
     }
 }
 

@@ -121,9 +121,11 @@ impl Document {
         self.text("externalId")
     }
 
-    /// Whether the user may sign in; true unless stated otherwise.
+    /// Whether the user may sign in: only if it is stated. A new user is, unless
+    /// the client says otherwise; one from whom a PATCH took `active` away is not,
+    /// so that taking it away never gives anybody access.
     pub fn active(&self) -> bool {
-        self.attributes.get("active").and_then(Value::as_bool).unwrap_or(true)
+        self.attributes.get("active") == Some(&Value::Bool(true))
     }
 
     fn text(&self, name: &str) -> Option<&str> {

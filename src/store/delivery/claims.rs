@@ -1,0 +1,294 @@
+//! Which deliveries may go now, and the leases on them.
+//!
+//! Looking is done on a reader. What was found is looked at again in the short
+//! transaction that leases it, so nothing is leased that another took meanwhile,
+//! and nothing is written when there is nothing to do.
+
+use std::{collections::HashMap, sync::Arc};
+
+use sea_orm::DbBackend;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        Store, StoreError, TenantTx, View,
+        change::ROWS,
+        statement::Sql,
+        stream::{COLUMNS, Streams},
+    },
+    Claim, EVENT, LeaseKey, read_claim,
+};
+use crate::tenant::{StreamId, TenantId};
+
+/// A stream of which a worker holds so many claims gets no more for now; nor
+/// does it get more at once.
+pub(super) const PER_STREAM: usize = 32;
+/// Unfinished deliveries of a stream that are looked at, oldest first. A longer
+/// backlog costs no more than that.
+pub(super) const WINDOW: i64 = 2_000;
+/// Bits of the events that take access away; see [`super::super::outbox::bit`].
+const REVOCATIONS: i64 = 0b1011;
+
+/// No earlier event of the subject is unfinished, but for those of the same
+/// transaction that can be sent now too.
+const IS_HEAD: &str = "not exists (select 1 from delivery e
+    where e.tenant_id = d.tenant_id and e.stream_id = d.stream_id
+        and e.subject_key = d.subject_key and e.state = 0 and e.seq < d.seq
+        and (e.txn <> d.txn or e.due_us > ? or e.leased_until_us > ?))";
+
+/// As [`IS_HEAD`]; events of one transaction may share an answer to a poll, and
+/// those that were given out before are waited for by the receiver.
+const IS_POLL_HEAD: &str = "not exists (select 1 from delivery e
+    where e.tenant_id = d.tenant_id and e.stream_id = d.stream_id
+        and e.subject_key = d.subject_key and e.state = 0 and e.seq < d.seq
+        and e.txn <> d.txn)";
+
+/// What a lease does to its delivery.
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    until_us: i64,
+    /// Whether it is an attempt by itself: giving a Set out to a poll is one.
+    counts: bool,
+}
+
+impl Store {
+    /// Leases up to `limit` events of enabled push streams that are due: from each
+    /// stream a few, revocations first, and first from those of which the caller
+    /// has the fewest by `held`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn claim_pushes(
+        &self,
+        now_us: i64,
+        lease_us: i64,
+        limit: usize,
+        held: &HashMap<StreamId, usize>,
+    ) -> Result<Vec<Claim>, StoreError> {
+        let view = self.operator().view().await?;
+        let mut found = Vec::new();
+        for (tenant, stream) in view.open_streams(held).await? {
+            let room = limit.min(ROWS).saturating_sub(found.len()).min(PER_STREAM);
+            if room == 0 {
+                break;
+            }
+            found.extend(view.candidates(tenant, stream, now_us, room).await?);
+        }
+        drop(view);
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let due = Sql::new(" and s.endpoint_url is not null")
+            .append(among(&found))
+            .append(is_free(now_us))
+            .push(" and d.due_us <= ?")
+            .bind(now_us)
+            .append(is_head(now_us));
+        let lease = Lease { until_us: now_us.saturating_add(lease_us), counts: false };
+        self.claim(TenantId::new(0), due, lease, limit).await
+    }
+
+    /// Leases up to `limit` events of a polled stream, never two transactions of
+    /// one subject; also tells whether there are more. Each counts as fetched.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn claim_poll(
+        &self,
+        tenant: TenantId,
+        stream: StreamId,
+        now_us: i64,
+        visibility_us: i64,
+        limit: usize,
+    ) -> Result<(Vec<Claim>, bool), StoreError> {
+        let due = Sql::new(" and d.tenant_id = ?")
+            .bind(tenant.get())
+            .push(" and d.stream_id = ?")
+            .bind(stream.0)
+            .append(is_free(now_us))
+            .push(&format!(" and {IS_POLL_HEAD}"));
+        // Waiting polls look each second; the writer is for those who write.
+        if !self.has_due(tenant, due.clone()).await? {
+            return Ok((Vec::new(), false));
+        }
+        let lease = Lease { until_us: now_us.saturating_add(visibility_us), counts: true };
+        let claims = self.claim(tenant, due.clone(), lease, limit).await?;
+        let more = limit <= claims.len() && self.has_due(tenant, due).await?;
+        Ok((claims, more))
+    }
+
+    async fn has_due(&self, tenant: TenantId, due: Sql) -> Result<bool, StoreError> {
+        let sql = Sql::new(
+            "select 1 from delivery d join stream s
+                on s.tenant_id = d.tenant_id and s.id = d.stream_id
+             where d.state = 0 and s.status = 0",
+        )
+        .append(due)
+        .push(" limit 1");
+        Ok(self.tenant(tenant).view().await?.one(sql).await?.is_some())
+    }
+
+    async fn claim(
+        &self,
+        tenant: TenantId,
+        due: Sql,
+        lease: Lease,
+        limit: usize,
+    ) -> Result<Vec<Claim>, StoreError> {
+        self.tenant(tenant)
+            .write(move |tx| {
+                let due = due.clone();
+                Box::pin(async move { tx.claim(due, lease, limit).await })
+            })
+            .await
+    }
+
+    /// Lets leases run longer; those that ended with their delivery stay ended.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn renew(&self, mut leases: Vec<LeaseKey>, until_us: i64) -> Result<(), StoreError> {
+        leases.sort_by_key(|lease| lease.stream.0);
+        let leases = Arc::new(leases);
+        self.operator()
+            .write(move |tx| {
+                let leases = Arc::clone(&leases);
+                Box::pin(async move {
+                    for chunk in leases.chunks(ROWS) {
+                        let sql = Lease { until_us, counts: false }.on(chunk);
+                        tx.run(sql.push(" and d.leased_until_us > 0")).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+}
+
+impl View {
+    /// Enabled push streams that have something to send and room for it, those
+    /// with the fewest claims first.
+    async fn open_streams(
+        &self,
+        held: &HashMap<StreamId, usize>,
+    ) -> Result<Vec<(TenantId, StreamId)>, StoreError> {
+        let sql = Sql::new(
+            "select s.tenant_id, s.id from stream s
+             where s.status = 0 and s.endpoint_url is not null and exists (
+                select 1 from delivery d where d.tenant_id = s.tenant_id
+                    and d.stream_id = s.id and d.state = 0)",
+        );
+        let mut open = Vec::new();
+        for row in &self.all(sql).await? {
+            let tenant = TenantId::new(row.try_get_by_index(0)?);
+            let stream = StreamId(row.try_get_by_index::<Uuid>(1)?);
+            let count = held.get(&stream).copied().unwrap_or(0);
+            if count < PER_STREAM {
+                open.push((count, tenant, stream));
+            }
+        }
+        open.sort_by_key(|(count, ..)| *count);
+        Ok(open.into_iter().map(|(_, tenant, stream)| (tenant, stream)).collect())
+    }
+
+    /// What could be sent to the stream now, revocations first. They come first
+    /// within their transactions too, so a cut leaves no earlier event behind.
+    async fn candidates(
+        &self,
+        tenant: TenantId,
+        stream: StreamId,
+        now_us: i64,
+        room: usize,
+    ) -> Result<Vec<LeaseKey>, StoreError> {
+        let sql = Sql::new(
+            "select d.seq from (
+                select tenant_id, stream_id, seq, subject_key, txn, due_us, leased_until_us
+                from delivery where state = 0 and tenant_id = ?",
+        )
+        .bind(tenant.get())
+        .push(" and stream_id = ?")
+        .bind(stream.0)
+        .push(" order by seq limit ?) d join outbox o on o.seq = d.seq where d.due_us <= ?")
+        .bind(WINDOW)
+        .bind(now_us)
+        .append(is_free(now_us))
+        .append(is_head(now_us))
+        .push(" order by (o.event_bit & ?) = 0, d.seq limit ?")
+        .bind(REVOCATIONS)
+        .bind(i64::try_from(room).unwrap_or(i64::MAX));
+        let rows = self.all(sql).await?;
+        rows.iter()
+            .map(|row| Ok(LeaseKey { tenant, stream, seq: row.try_get_by_index(0)? }))
+            .collect()
+    }
+}
+
+impl TenantTx {
+    async fn claim(&self, due: Sql, lease: Lease, limit: usize) -> Result<Vec<Claim>, StoreError> {
+        // Two claimers at once could each take a part of one subject's events.
+        if self.backend == DbBackend::Postgres {
+            self.one(Sql::new("select 1 from (select pg_advisory_xact_lock(781204)) l")).await?;
+        }
+        let sql = Sql::new(&format!(
+            "select {COLUMNS}, {EVENT} from delivery d
+             join stream s on s.tenant_id = d.tenant_id and s.id = d.stream_id
+             join tenant t on t.id = d.tenant_id
+             join outbox o on o.seq = d.seq
+             where d.state = 0 and s.status = 0"
+        ))
+        .append(due)
+        .push(" order by d.seq limit ?")
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let mut streams = Streams::new();
+        let mut claims = Vec::new();
+        for row in &self.all(sql).await? {
+            claims.push(read_claim(row, &mut streams)?);
+        }
+        let leases: Vec<LeaseKey> = claims.iter().map(Claim::lease).collect();
+        for chunk in leases.chunks(ROWS) {
+            self.run(lease.on(chunk)).await?;
+        }
+        Ok(claims)
+    }
+}
+
+impl Lease {
+    fn on(self, deliveries: &[LeaseKey]) -> Sql {
+        Sql::new("update delivery as d set leased_until_us = ?")
+            .bind(self.until_us)
+            .push(if self.counts { ", attempt = attempt + 1" } else { "" })
+            .push(" where d.state = 0")
+            .append(among(deliveries))
+    }
+}
+
+/// One of these deliveries, stream by stream: so each database finds them by an
+/// index.
+fn among(keys: &[LeaseKey]) -> Sql {
+    let mut sql = Sql::new(" and (");
+    for (index, of_stream) in keys.chunk_by(|a, b| a.stream == b.stream).enumerate() {
+        let Some(first) = of_stream.first() else { continue };
+        sql = sql
+            .push(if index == 0 { "" } else { " or " })
+            .push("(d.tenant_id = ?")
+            .bind(first.tenant.get())
+            .push(" and d.stream_id = ?")
+            .bind(first.stream.0)
+            .push(" and d.seq in ")
+            .list(of_stream.iter().map(|key| key.seq))
+            .push(")");
+    }
+    sql.push(")")
+}
+
+/// Nobody has a lease on it.
+fn is_free(now_us: i64) -> Sql {
+    Sql::new(" and d.leased_until_us <= ?").bind(now_us)
+}
+
+fn is_head(now_us: i64) -> Sql {
+    Sql::new(&format!(" and {IS_HEAD}")).bind(now_us).bind(now_us)
+}
