@@ -19,6 +19,7 @@ mod architecture;
 mod cli;
 mod concurrency;
 mod crash;
+mod demo;
 mod etag;
 mod events;
 mod filters;
