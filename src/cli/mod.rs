@@ -74,7 +74,7 @@ enum Command {
     /// Streams: receivers of a tenant's security events.
     #[command(subcommand)]
     Stream(stream::Command),
-    /// Events, in the order in which they were committed.
+    /// Events, in the order in which they were written.
     #[command(subcommand)]
     Events(events::Command),
     /// Writes the OpenAPI documents.

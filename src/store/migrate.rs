@@ -1,5 +1,7 @@
 //! The schema's steps, run under a lock so that two starting servers do not cross.
 
+use std::time::Duration;
+
 use muster_migrations::Migrator;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 use sea_orm_migration::{MigrationStatus, MigratorTrait};
@@ -29,6 +31,9 @@ pub struct MigrationState {
     pub applied: bool,
 }
 
+/// Times that a step is tried on SQLite, and the pause between them.
+const ATTEMPTS: u32 = 5;
+const PAUSE: Duration = Duration::from_millis(200);
 /// Number of the PostgreSQL advisory lock that migrations hold.
 const LOCK: i64 = 781_203;
 
@@ -50,6 +55,21 @@ pub async fn migrate(
     outcome
 }
 
+/// Runs the steps that are missing. SQLite has no lock to wait for, so of two
+/// processes that start at once one may find its step done by the other, and
+/// looks again.
+async fn up(connection: &DatabaseConnection) -> Result<(), StoreError> {
+    let mut attempts = 1;
+    while let Err(error) = Migrator::up(connection, None).await {
+        if connection.get_database_backend() == DbBackend::Postgres || ATTEMPTS <= attempts {
+            return Err(error.into());
+        }
+        attempts += 1;
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
 async fn run(
     connection: &DatabaseConnection,
     command: MigrateCommand,
@@ -60,7 +80,7 @@ async fn run(
         connection.execute_unprepared(&lock).await?;
     }
     match command {
-        MigrateCommand::Up => Migrator::up(connection, None).await?,
+        MigrateCommand::Up => up(connection).await?,
         MigrateCommand::Down { steps } => Migrator::down(connection, Some(steps)).await?,
         MigrateCommand::Status => {}
     }

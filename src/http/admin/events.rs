@@ -16,8 +16,10 @@ pub(super) struct Events;
 
 #[OpenApi]
 impl Events {
-    /// Lists events in the order in which they were committed.
+    /// Lists events in the order of their `seq`.
     ///
+    /// On PostgreSQL an event that is committed late can have a `seq` before those
+    /// that were listed already; what is delivered to streams misses none.
     /// The next page begins after the `seq` of the last item.
     #[oai(path = "/events", method = "get", operation_id = "events.list")]
     async fn list(

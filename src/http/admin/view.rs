@@ -99,7 +99,7 @@ pub(super) struct Stream {
 /// An event, as it was committed.
 #[derive(Debug, Object)]
 pub(super) struct Event {
-    /// Its place in the order of commits.
+    /// Its place in the order of events.
     seq: i64,
     /// The tenant.
     tenant: String,
