@@ -85,7 +85,6 @@ impl Provisioner {
                 Box::pin(async move {
                     let resolved = delta.resolve(tx, change.id, leniency).await?;
                     let add_members: Vec<MemberRow> = resolved.add;
-                    // The row comes first, so that members can refer to it.
                     let change = Change { add_members, ..Change::clone(&change) };
                     let applied = tx.apply(&change).await;
                     applied.map_err(|error| access.change_error(error))?;

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Access, ProvisionError, Provisioner,
-    represent::{Derived, SHOWN_MEMBERS},
+    represent::{ANSWERED_MEMBERS, Derived},
 };
 use crate::{
     scim::{
@@ -147,7 +147,7 @@ impl Provisioner {
             derived = self.groups_of(access, view, resources).await?;
         }
         if access.resource_type.is_group() && projection.wants("members") {
-            let mut room = SHOWN_MEMBERS;
+            let mut room = ANSWERED_MEMBERS;
             for group in resources {
                 let members = self.members(access, view, group.id, room).await?;
                 room = room.saturating_sub(members.elements());

@@ -2,7 +2,7 @@
 
 use super::{
     Access, Answered, ProvisionError, Provisioner, Terms,
-    represent::{Derived, SHOWN_MEMBERS},
+    represent::{ANSWERED_MEMBERS, Derived},
 };
 use crate::tenant::Scope;
 
@@ -48,7 +48,7 @@ impl Provisioner {
             });
         }
         if access.resource_type.is_group() && terms.projection.wants("members") {
-            derived = self.members(access, &view, stored.id, SHOWN_MEMBERS).await?;
+            derived = self.members(access, &view, stored.id, ANSWERED_MEMBERS).await?;
         }
         self.answer(access, &stored, &derived, terms)
     }

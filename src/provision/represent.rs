@@ -15,7 +15,7 @@ use crate::{
 /// Members read from the database at a time.
 const MEMBER_PAGE: u32 = 5_000;
 /// Members that one answer may hold.
-pub(super) const SHOWN_MEMBERS: u64 = 500_000;
+pub(super) const ANSWERED_MEMBERS: u64 = 500_000;
 /// Groups up to this size show names of members that the client did not name:
 /// they cost a look at each member.
 const NAMED_MEMBERS: u32 = 1_000;
@@ -114,7 +114,7 @@ impl Provisioner {
         projection: &Projection,
     ) -> Result<Derived, ProvisionError> {
         if access.resource_type.is_group() && projection.wants("members") {
-            return self.members(access, view, id, SHOWN_MEMBERS).await;
+            return self.members(access, view, id, ANSWERED_MEMBERS).await;
         }
         if access.resource_type.is_user() && projection.wants("groups") {
             let groups = view.groups_of(&[id]).await?;
@@ -189,7 +189,7 @@ fn facts<'a>(
 
 fn too_many_members() -> ScimError {
     ScimError::TooMany(format!(
-        "the answer would hold more than {SHOWN_MEMBERS} members; ask with \
+        "the answer would hold more than {ANSWERED_MEMBERS} members; ask with \
          `excludedAttributes=members`, or for fewer groups"
     ))
 }

@@ -113,7 +113,6 @@ impl TenantTx {
         // All but the last rows of a large group go ahead of the one statement.
         let split = change.add_members.len().saturating_sub(ROWS);
         let (ahead, last) = change.add_members.split_at(split);
-        let new_row = matches!(change.row, RowChange::Insert { .. });
         for chunk in ahead.chunks(ROWS) {
             self.run(self.insert_members(change.id, chunk)).await?;
         }
@@ -122,7 +121,6 @@ impl TenantTx {
         if !last.is_empty() {
             pieces.push(Piece { name: "members", sql: self.insert_members(change.id, last) });
         }
-        debug_assert!(new_row || !pieces.is_empty() || change.events.is_empty());
         pieces.push(Piece { name: "audit", sql: self.insert_audit(&change.audit, change) });
         let delivers = match self.backend {
             DbBackend::Postgres => self.apply_at_once(change, pieces).await?,

@@ -1,7 +1,6 @@
 //! Events: written with their change, and put on their way to each stream.
 
 use sea_orm::Value;
-use uuid::Uuid;
 
 use super::{Change, OutboxEvent, StoreError, TenantStore, TenantTx, statement::Sql};
 use crate::event::EventUri;
@@ -111,18 +110,5 @@ impl TenantStore {
                 })
             })
             .collect()
-    }
-}
-
-impl OutboxEvent {
-    /// An event about the resource `subject_key`.
-    pub fn new(
-        id: Uuid,
-        uri: EventUri,
-        payload: &serde_json::Value,
-        subject: String,
-        subject_key: crate::scim::resource::ResourceId,
-    ) -> Self {
-        Self { id, uri, payload: payload.to_string(), subject_key, subject }
     }
 }

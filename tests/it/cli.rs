@@ -168,6 +168,23 @@ fn what_cannot_be_done_is_one_line_and_a_code() {
 }
 
 #[test]
+fn a_key_that_opens_nothing_is_refused() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    let key = shell.path().join("muster.key");
+    let right = fs::read(&key).unwrap();
+
+    fs::remove_file(&key).unwrap();
+    shell.fail(&["tenant", "list"], 1, "muster.key");
+    assert!(!key.exists(), "no other key is made beside a database that has one");
+    fs::write(&key, [7; 32]).unwrap();
+    shell.fail(&["tenant", "list"], 1, "muster.key");
+
+    fs::write(&key, right).unwrap();
+    assert_eq!(shell.json(&["tenant", "list"])[0]["name"], "acme");
+}
+
+#[test]
 fn a_tail_ends_when_nobody_reads_it() {
     let shell = Shell::new();
     shell.say(&["tenant", "create", "acme"]);
