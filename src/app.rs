@@ -22,7 +22,6 @@ use crate::{
     },
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{Limits, Provisioner, operator::Operator},
-    scim::schema::Registry,
     store::{self, KeyError, Location, SealedKey, SecretKey, Store, StoreError},
     telemetry,
     tenant::TenantId,
@@ -234,8 +233,7 @@ fn provisioner(settings: &Settings, store: Store, clock: Clock) -> Provisioner {
         scan_rows: u64::from(settings.scan_limit_rows),
         scan_time: settings.scan_limit(),
     };
-    let registry = Arc::new(Registry::builtin());
-    Provisioner::new(store, registry, clock, &settings.base_url(), limits)
+    Provisioner::new(store, clock, &settings.base_url(), limits)
 }
 
 /// Whether the database answers: then requests can be served.

@@ -60,15 +60,7 @@ impl MigrationTrait for Migration {
             return Ok(());
         }
         for (table, column) in FENCED {
-            // The sub-selects make the setting a constant of the query, read once.
-            let policy = format!(
-                "create policy tenant_only on {table} using (
-                    {column} = (select current_setting('app.tenant')::bigint)
-                    or (select current_setting('app.tenant')::bigint) = 0)"
-            );
-            let enable = format!("alter table {table} enable row level security");
-            let force = format!("alter table {table} force row level security");
-            sql::run(manager, &[&policy, &enable, &force]).await?;
+            sql::fence(manager, table, column).await?;
         }
         sql::run(manager, &[MAKE_ROLE]).await
     }

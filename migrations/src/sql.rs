@@ -37,3 +37,24 @@ fn translate(statement: &str, postgres: bool) -> String {
         text.replace(word, if postgres { in_postgres } else { in_sqlite })
     })
 }
+
+/// Fences a table on PostgreSQL: a session sees the rows of its own tenant, the
+/// operator's sessions (tenant 0) see all. Every new table with tenants' rows needs it.
+pub(crate) async fn fence(
+    manager: &SchemaManager<'_>,
+    table: &str,
+    column: &str,
+) -> Result<(), DbErr> {
+    if manager.get_connection().get_database_backend() != DbBackend::Postgres {
+        return Ok(());
+    }
+    // The sub-selects make the setting a constant of the query, read once.
+    let policy = format!(
+        "create policy tenant_only on {table} using (
+            {column} = (select current_setting('app.tenant')::bigint)
+            or (select current_setting('app.tenant')::bigint) = 0)"
+    );
+    let enable = format!("alter table {table} enable row level security");
+    let force = format!("alter table {table} force row level security");
+    run(manager, &[&policy, &enable, &force]).await
+}

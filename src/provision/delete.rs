@@ -86,7 +86,11 @@ impl Provisioner {
         let happened =
             event::Change::Patched { attributes: attributes.clone(), version: version.etag() };
         let code = ResourceType::GROUP;
-        let kind = self.registry.by_code(code).ok_or_else(|| StoreError::Damaged("type".into()))?;
+        let kind = access
+            .caller
+            .registry
+            .by_code(code)
+            .ok_or_else(|| StoreError::Damaged("type".into()))?;
         let named = subject(kind, group.id, &read(group)?);
         Ok(Change {
             resource_type: code,

@@ -26,7 +26,7 @@ use crate::{
         ScimError,
         dialect::Leniency,
         resource::{Preconditions, Projection, ResourceId, Version},
-        schema::{Registry, ResourceType},
+        schema::ResourceType,
     },
     store::{Store, StoreError, UniqueKey},
     tenant::{Caller, Scope},
@@ -143,7 +143,6 @@ pub struct Terms {
 #[derive(Debug, Clone)]
 pub struct Provisioner {
     store: Store,
-    registry: Arc<Registry>,
     clock: Clock,
     public_url: Arc<str>,
     limits: Limits,
@@ -152,26 +151,14 @@ pub struct Provisioner {
 
 impl Provisioner {
     /// The use cases over `store`; answers carry URIs below `public_url`.
-    pub fn new(
-        store: Store,
-        registry: Arc<Registry>,
-        clock: Clock,
-        public_url: &str,
-        limits: Limits,
-    ) -> Self {
+    pub fn new(store: Store, clock: Clock, public_url: &str, limits: Limits) -> Self {
         Self {
             store,
-            registry,
             clock,
             public_url: public_url.into(),
             limits,
             scans: Arc::new(Semaphore::new(SCANS)),
         }
-    }
-
-    /// The schemas and resource types that are served.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
     }
 
     /// The SCIM base of a tenant, without a slash at its end.

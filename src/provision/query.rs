@@ -92,7 +92,7 @@ impl Provisioner {
         caller: &Arc<Caller>,
         search: &Search,
     ) -> Result<String, ProvisionError> {
-        let (leniency, types) = (caller.dialect.leniency(), self.registry.resource_types());
+        let (leniency, types) = (caller.dialect.leniency(), caller.registry.resource_types());
         let filter =
             search.filter.as_deref().map(|text| filter::parse(text, leniency)).transpose()?;
         let view = self.store.tenant(caller.tenant).view().await?;

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, TenantStore, statement::Sql};
 use crate::{
-    scim::dialect::Dialect,
+    scim::{dialect::Dialect, schema::Registry},
     tenant::{Caller, Scope, TenantId, TokenHash},
 };
 
@@ -153,6 +153,7 @@ impl Store {
             credential: row.try_get_by_index(2)?,
             dialect: Dialect::from_name(&dialect)
                 .ok_or_else(|| StoreError::Damaged(format!("dialect {dialect}")))?,
+            registry: Registry::shared(),
             scopes: Scope::parse_list(&scopes).into(),
             expires_us: row.try_get_by_index(5)?,
         }))

@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::scim::dialect::Dialect;
+use crate::scim::{dialect::Dialect, schema::Registry};
 
 pub use token::{Token, TokenHash, TokenKind};
 
@@ -100,7 +100,7 @@ impl fmt::Display for Scope {
 }
 
 /// Whom a request acts for, as its credential says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     /// The tenant whose data the request may touch.
     pub tenant: TenantId,
@@ -110,6 +110,9 @@ pub struct Caller {
     pub credential: Uuid,
     /// How the connection's directory deviates from the RFCs.
     pub dialect: Dialect,
+    /// The tenant's schemas and resource types, as they were when the request came:
+    /// all of it is judged by one version.
+    pub registry: Arc<Registry>,
     /// What the credential may do.
     pub scopes: Arc<[Scope]>,
     /// When the credential ends, in microseconds since 1970.

@@ -15,8 +15,19 @@ use crate::{provision::Access, scim::schema::ResourceType, tenant::Caller};
 pub(super) struct BearerCaller(pub(super) Arc<Caller>);
 
 impl BearerCaller {
-    /// The caller's access to a type of resource.
-    pub(super) fn on(self, resource_type: Arc<ResourceType>) -> Access {
+    /// The caller's access to users.
+    pub(super) fn on_users(self) -> Access {
+        let resource_type = self.0.registry.user();
+        self.on(resource_type)
+    }
+
+    /// The caller's access to groups.
+    pub(super) fn on_groups(self) -> Access {
+        let resource_type = self.0.registry.group();
+        self.on(resource_type)
+    }
+
+    fn on(self, resource_type: Arc<ResourceType>) -> Access {
         Access { caller: self.0, resource_type }
     }
 }

@@ -84,14 +84,11 @@ impl DiscoveryApi {
     async fn resource_types(
         &self,
         Data(provisioner): Data<&Provisioner>,
-        _caller: BearerCaller,
+        caller: BearerCaller,
         request: &Request,
     ) -> Result<Document, ScimFailure> {
         refuse_filter(request)?;
-        Ok(Self::list(&discovery::resource_types(
-            provisioner.registry(),
-            &base(provisioner, request),
-        )))
+        Ok(Self::list(&discovery::resource_types(&caller.0.registry, &base(provisioner, request))))
     }
 
     /// Read a resource type.
@@ -106,7 +103,7 @@ impl DiscoveryApi {
         name: Path<String>,
     ) -> Result<Document, ScimFailure> {
         refuse_filter(request)?;
-        let (registry, base) = (provisioner.registry(), base(provisioner, request));
+        let (registry, base) = (&caller.0.registry, base(provisioner, request));
         let lenient = caller.0.dialect.leniency().loose_paths;
         Self::found(
             discovery::resource_type(registry, &base, &name.0, lenient),
@@ -122,11 +119,11 @@ impl DiscoveryApi {
     async fn schemas(
         &self,
         Data(provisioner): Data<&Provisioner>,
-        _caller: BearerCaller,
+        caller: BearerCaller,
         request: &Request,
     ) -> Result<Document, ScimFailure> {
         refuse_filter(request)?;
-        Ok(Self::list(&discovery::schemas(provisioner.registry(), &base(provisioner, request))))
+        Ok(Self::list(&discovery::schemas(&caller.0.registry, &base(provisioner, request))))
     }
 
     /// Read a schema.
@@ -141,7 +138,7 @@ impl DiscoveryApi {
         id: Path<String>,
     ) -> Result<Document, ScimFailure> {
         refuse_filter(request)?;
-        let (registry, base) = (provisioner.registry(), base(provisioner, request));
+        let (registry, base) = (&caller.0.registry, base(provisioner, request));
         let lenient = caller.0.dialect.leniency().loose_paths;
         Self::found(discovery::schema(registry, &base, &id.0, lenient), "Schema", &id.0)
     }

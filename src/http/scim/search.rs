@@ -84,7 +84,7 @@ impl SearchApi {
         caller: BearerCaller,
         body: ScimJson<SearchRequest>,
     ) -> Result<ListedResponse<UserList>, ScimFailure> {
-        let access = caller.on(provisioner.registry().user());
+        let access = caller.on_users();
         Listing::read(&body.0)?.answer(provisioner, &access).await
     }
 
@@ -98,7 +98,7 @@ impl SearchApi {
         caller: BearerCaller,
         body: ScimJson<SearchRequest>,
     ) -> Result<ListedResponse<GroupList>, ScimFailure> {
-        let access = caller.on(provisioner.registry().group());
+        let access = caller.on_groups();
         Listing::read(&body.0)?.answer(provisioner, &access).await
     }
 }

@@ -44,7 +44,7 @@ impl UsersApi {
         excluded: Query<Option<String>>,
         body: ScimJson<User>,
     ) -> Result<CreatedResponse<User>, ScimFailure> {
-        let access = caller.on(provisioner.registry().user());
+        let access = caller.on_users();
         let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
         let terms = shape.terms(&access, request)?;
         let created = provisioner.create(&access, &body.0, &terms);
@@ -77,7 +77,7 @@ impl UsersApi {
         #[oai(name = "excludedAttributes")]
         excluded: Query<Option<String>>,
     ) -> Result<ListedResponse<UserList>, ScimFailure> {
-        let access = caller.on(provisioner.registry().user());
+        let access = caller.on_users();
         let listing = Listing {
             filter: filter.0,
             start_index: start_index.0,
@@ -105,7 +105,7 @@ impl UsersApi {
         #[oai(name = "excludedAttributes")]
         excluded: Query<Option<String>>,
     ) -> Result<ResourceResponse<User>, ScimFailure> {
-        let access = caller.on(provisioner.registry().user());
+        let access = caller.on_users();
         let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
         let terms = shape.terms(&access, request)?;
         let read = provisioner.read(&access, &id.0, &terms);
@@ -130,7 +130,7 @@ impl UsersApi {
         excluded: Query<Option<String>>,
         body: ScimJson<User>,
     ) -> Result<ResourceResponse<User>, ScimFailure> {
-        let access = caller.on(provisioner.registry().user());
+        let access = caller.on_users();
         let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
         let terms = shape.terms(&access, request)?;
         let replaced = provisioner.replace(&access, &id.0, &body.0, &terms);
@@ -155,7 +155,7 @@ impl UsersApi {
         excluded: Query<Option<String>>,
         body: ScimJson<PatchOp>,
     ) -> Result<ResourceResponse<User>, ScimFailure> {
-        let access = caller.on(provisioner.registry().user());
+        let access = caller.on_users();
         let shape = Shape { attributes: attributes.0, excluded: excluded.0 };
         let terms = shape.terms(&access, request)?;
         let patched = provisioner.patch(&access, &id.0, &body.0, &terms);
@@ -173,7 +173,7 @@ impl UsersApi {
         request: &Request,
         id: Path<String>,
     ) -> Result<DeletedResponse, ScimFailure> {
-        let access = caller.on(provisioner.registry().user());
+        let access = caller.on_users();
         let expected = preconditions(request)?;
         provisioner.delete(&access, &id.0, expected).await?;
         Ok(DeletedResponse::Gone)

@@ -166,7 +166,7 @@ pub struct ResourceType {
 
 /// Users are the one type with such attributes, and their schema is compiled in.
 static USER_INDEX: LazyLock<Vec<IndexedAttribute>> = LazyLock::new(|| {
-    let registry = Registry::builtin();
+    let registry = Registry::shared();
     let user = registry.by_code(ResourceType::USER);
     user.map_or_else(Vec::new, |user| {
         INDEXED.iter().filter_map(|entry| user.indexed(*entry)).collect()

@@ -1,6 +1,6 @@
 //! The schemas and resource types a server knows.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::{
     Attribute, AttributeType, Mutability, ResourceType, Returned, Schema, SchemaError,
@@ -68,6 +68,12 @@ impl Registry {
             Ok(registry) => registry,
             Err(error) => panic!("a compiled-in schema is broken: {error}"),
         }
+    }
+
+    /// [`Registry::builtin`], read once a process.
+    pub fn shared() -> Arc<Self> {
+        static BUILTIN: LazyLock<Arc<Registry>> = LazyLock::new(|| Arc::new(Registry::builtin()));
+        Arc::clone(&BUILTIN)
     }
 
     /// The type of users.
