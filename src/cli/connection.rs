@@ -1,12 +1,16 @@
 //! `muster connection`.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
 
 use super::{
     failure::Failure,
     output::{Columns, Output},
 };
-use crate::{provision::operator::Operator, scim::dialect::Dialect};
+use crate::{
+    provision::operator::{ConnectionChange, Operator},
+    scim::dialect::Dialect,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -16,9 +20,17 @@ pub(super) enum Command {
         tenant: String,
         /// Name of the connection: lower-case letters, digits and hyphens.
         name: String,
-        /// What the directory sends: entra, okta, generic or strict.
-        #[arg(long, default_value = "generic", value_parser = dialect)]
-        dialect: Dialect,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Changes the dialect or the settings of a connection, within a second.
+    Set {
+        /// The tenant.
+        tenant: String,
+        /// The connection.
+        name: String,
+        #[command(flatten)]
+        change: Change,
     },
     /// Lists the connections of a tenant.
     List {
@@ -27,14 +39,63 @@ pub(super) enum Command {
     },
 }
 
+/// What a connection shall be.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct Change {
+    #[arg(
+        long,
+        value_parser = dialect,
+        help = format!("What the directory sends: {} [default: generic]", Dialect::names())
+    )]
+    dialect: Option<Dialect>,
+    /// Whether members of a group that nobody has are kept as mere text [default: false].
+    #[arg(long, value_name = "true|false|default")]
+    opaque_members: Option<String>,
+    /// What a PATCH is answered with: the resource, or none (204) [default: resource].
+    #[arg(long, value_name = "resource|none|default")]
+    patch_response: Option<String>,
+    /// Media type of answers [default: auto, as requests prefer].
+    #[arg(long, value_name = "auto|scim|json|default")]
+    media_type: Option<String>,
+    /// Whether a group's name is unique [default: as the dialect says].
+    #[arg(long, value_name = "true|false|default")]
+    unique_group_names: Option<String>,
+    /// Resources of a page whose request has no count [default: the service's own].
+    #[arg(long, value_name = "NUMBER|default")]
+    default_results: Option<String>,
+}
+
+impl From<Change> for ConnectionChange {
+    fn from(change: Change) -> Self {
+        let settings = [
+            ("opaque_members", change.opaque_members),
+            ("patch_response", change.patch_response),
+            ("media_type", change.media_type),
+            ("unique_group_names", change.unique_group_names),
+            ("default_results", change.default_results),
+        ];
+        let given =
+            settings.into_iter().filter_map(|(name, text)| Some((name.to_owned(), setting(text?))));
+        Self { dialect: change.dialect, settings: Map::from_iter(given) }
+    }
+}
+
 const COLUMNS: &Columns =
     &[("CONNECTION", "name"), ("DIALECT", "dialect"), ("CREATED", "created_at")];
 
 fn dialect(name: &str) -> Result<Dialect, String> {
-    Dialect::from_name(name).ok_or_else(|| {
-        let names: Vec<&str> = Dialect::ALL.into_iter().map(Dialect::as_str).collect();
-        format!("expected one of {}", names.join(", "))
-    })
+    Dialect::from_name(name).ok_or_else(|| format!("expected one of {}", Dialect::names()))
+}
+
+/// A setting's value as JSON has it; the use case says whether it can be.
+fn setting(text: String) -> Value {
+    match text.as_str() {
+        "default" => Value::Null,
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        _ => text.parse::<u32>().map_or_else(|_| text.into(), Value::from),
+    }
 }
 
 /// Does what `command` says.
@@ -44,10 +105,19 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        Command::Create { tenant, name, dialect } => {
-            let connection = operator.create_connection(&tenant, &name, dialect).await?;
+        Command::Create { tenant, name, change } => {
+            let connection = operator.create_connection(&tenant, &name, change).await?;
             let text = format!(
                 "Connection {name} is created.\nNext: muster token issue {tenant} --connection {name}"
+            );
+            output.done(&connection, &text)
+        }
+        Command::Set { tenant, name, change } => {
+            let connection = operator.change_connection(&tenant, &name, change.into()).await?;
+            let text = format!(
+                "Connection {name} is set: dialect {}, {}",
+                connection.dialect.as_str(),
+                connection.settings.to_json()
             );
             output.done(&connection, &text)
         }

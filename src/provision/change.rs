@@ -14,6 +14,7 @@ use crate::{
         resource::{Document, ResourceId, Version, changes},
     },
     store::{Change, ResourceKeys, RowChange, StoreError, StoredResource, TenantTx},
+    tenant::PatchResponse,
 };
 
 /// A PATCH of a group with more members than this is answered without a body
@@ -106,7 +107,7 @@ impl Provisioner {
         members: Resolved,
         action: &'static str,
     ) -> Change {
-        let unique_names = access.leniency().unique_group_names;
+        let unique_names = access.caller.unique_group_names();
         let mut attributes = changes(&access.resource_type, before, after);
         let row = match attributes.is_empty() {
             true => RowChange::Touch,
@@ -150,9 +151,11 @@ impl Provisioner {
         terms: &Terms,
         action: &'static str,
     ) -> Result<Answered, ProvisionError> {
+        let unasked = action == "patch" && !terms.projected;
+        let never = access.caller.settings.patch_response == PatchResponse::None;
         let view = self.store.tenant(access.caller.tenant).view().await?;
-        let unasked = action == "patch" && access.resource_type.is_group() && !terms.projected;
-        if unasked && view.has_more_members(stored.id, SHOWN_MEMBERS).await? {
+        let group = access.resource_type.is_group();
+        if unasked && (never || group && view.has_more_members(stored.id, SHOWN_MEMBERS).await?) {
             return Ok(Answered {
                 version: stored.version,
                 location: self.location(access, stored.id),

@@ -95,7 +95,6 @@ impl Provisioner {
     }
 
     fn creation(&self, access: &Access, stored: &StoredResource, incoming: &Incoming) -> Change {
-        let leniency = access.leniency();
         let mut attributes: Vec<String> = incoming.document.attributes().keys().cloned().collect();
         if incoming.members.as_ref().is_some_and(|members| !members.is_empty()) {
             attributes.push("members".to_owned());
@@ -115,7 +114,7 @@ impl Provisioner {
                 keys: ResourceKeys::of(
                     &access.resource_type,
                     &incoming.document,
-                    leniency.unique_group_names,
+                    access.caller.unique_group_names(),
                 ),
             },
             add_members: Vec::new(),

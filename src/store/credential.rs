@@ -1,11 +1,13 @@
 //! Credentials: looked up by the hash of what was presented.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::{Store, StoreError, TenantStore, statement::Sql};
 use crate::{
     scim::{dialect::Dialect, schema::Registry},
-    tenant::{Caller, Scope, TenantId, TokenHash},
+    tenant::{Caller, ConnectionSettings, Scope, TenantId, TokenHash},
 };
 
 /// A credential to be kept.
@@ -134,7 +136,8 @@ impl Store {
         now_us: i64,
     ) -> Result<Option<Caller>, StoreError> {
         let sql = Sql::new(
-            "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us from credential d
+            "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us, c.id, c.settings
+             from credential d
              join tenant t on t.id = d.tenant_id
              join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
              where d.token_hash = ?",
@@ -146,13 +149,18 @@ impl Store {
         let Some(row) = self.operator().view().await?.one(sql).await? else { return Ok(None) };
         let (name, dialect): (String, String) =
             (row.try_get_by_index(1)?, row.try_get_by_index(3)?);
-        let scopes: String = row.try_get_by_index(4)?;
+        let (scopes, settings): (String, String) =
+            (row.try_get_by_index(4)?, row.try_get_by_index(7)?);
+        let settings = ConnectionSettings::from_json(&settings)
+            .map_err(|error| StoreError::Damaged(error.to_string()))?;
         Ok(Some(Caller {
             tenant: TenantId::new(row.try_get_by_index(0)?),
             tenant_name: name.into(),
             credential: row.try_get_by_index(2)?,
             dialect: Dialect::from_name(&dialect)
                 .ok_or_else(|| StoreError::Damaged(format!("dialect {dialect}")))?,
+            connection: row.try_get_by_index(6)?,
+            settings: Arc::new(settings),
             registry: Registry::shared(),
             scopes: Scope::parse_list(&scopes).into(),
             expires_us: row.try_get_by_index(5)?,

@@ -11,6 +11,7 @@
 
 mod audit;
 mod change;
+mod connection;
 mod credential;
 mod delivery;
 mod error;
@@ -42,6 +43,7 @@ use crate::tenant::TenantId;
 
 pub use audit::AuditEntry;
 pub use change::{Change, MemberRow, OutboxEvent, RowChange};
+pub use connection::ConnectionRow;
 pub use credential::{CredentialRow, NewCredential};
 pub use delivery::{Claim, Finish, LeaseKey};
 pub use error::{StoreError, UniqueKey};
@@ -54,7 +56,7 @@ pub use resource::StoredResource;
 pub use secret_key::{KeyError, SecretKey, generate, kid};
 pub use signing_key::SealedKey;
 pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamRow, StreamStatus};
-pub use tenants::{ConnectionRow, NewTenantRow, TenantRow, TenantState};
+pub use tenants::{NewTenantRow, TenantRow, TenantState};
 pub use view::{TenantTx, View};
 
 /// Times that work which crossed another transaction is done again.

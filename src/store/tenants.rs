@@ -1,16 +1,15 @@
-//! Tenants and their connections.
+//! Tenants.
 
 use std::sync::Arc;
 
 use sea_orm::QueryResult;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::{
     SealedKey, Store, StoreError, TenantStore, TenantTx, View, signing_key::insert_signing_key,
     statement::Sql,
 };
-use crate::{scim::dialect::Dialect, tenant::TenantId};
+use crate::tenant::TenantId;
 
 /// Whether a tenant is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,19 +76,6 @@ impl TenantRow {
     }
 }
 
-/// A connection of a tenant's directory.
-#[derive(Debug, Clone)]
-pub struct ConnectionRow {
-    /// Its id.
-    pub id: Uuid,
-    /// Its name.
-    pub name: String,
-    /// How its directory deviates from the RFCs.
-    pub dialect: Dialect,
-    /// When it was made, in microseconds since 1970.
-    pub created_us: i64,
-}
-
 /// A tenant to be kept.
 #[derive(Debug, Clone)]
 pub struct NewTenantRow {
@@ -122,7 +108,7 @@ impl TenantTx {
 const TENANT: &str = "select id, name, state, subject_issuer, created_us from tenant";
 
 /// Tables of a tenant's rows, in the order in which they can go.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "delivery",
     "stream",
     "outbox",
@@ -131,6 +117,7 @@ const TABLES: [&str; 9] = [
     "attribute_value",
     "resource",
     "credential",
+    "connection_notice",
     "connection",
 ];
 
@@ -245,6 +232,7 @@ fn delete_rows(table: &str, tenant: TenantId) -> Sql {
         "membership" => "group_id, member_id",
         "attribute_value" => "path, value_key, resource_id, element",
         "credential" => "token_hash",
+        "connection_notice" => "connection_id, kind, detail",
         _ => "id",
     };
     Sql::new(&format!("delete from {table} where tenant_id = ?"))
@@ -263,48 +251,5 @@ impl TenantStore {
             Box::pin(async move { View::run(tx, sql).await })
         })
         .await
-    }
-
-    /// Makes a connection.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Duplicate`] if the tenant has one of that name.
-    pub async fn insert_connection(&self, row: &ConnectionRow) -> Result<(), StoreError> {
-        let sql =
-            Sql::new("insert into connection (tenant_id, id, name, dialect, created_us) values ")
-                .rows([vec![
-                    self.tenant.get().into(),
-                    row.id.into(),
-                    row.name.clone().into(),
-                    row.dialect.as_str().into(),
-                    row.created_us.into(),
-                ]]);
-        self.run(sql).await.map(|_| ())
-    }
-
-    /// The tenant's connections, by name.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn connections(&self) -> Result<Vec<ConnectionRow>, StoreError> {
-        let sql =
-            Sql::new("select id, name, dialect, created_us from connection where tenant_id = ?")
-                .bind(self.tenant.get())
-                .push(" order by name");
-        let rows = self.view().await?.all(sql).await?;
-        rows.iter()
-            .map(|row| {
-                let dialect: String = row.try_get_by_index(2)?;
-                Ok(ConnectionRow {
-                    id: row.try_get_by_index(0)?,
-                    name: row.try_get_by_index(1)?,
-                    dialect: Dialect::from_name(&dialect)
-                        .ok_or_else(|| StoreError::Damaged(format!("dialect {dialect}")))?,
-                    created_us: row.try_get_by_index(3)?,
-                })
-            })
-            .collect()
     }
 }

@@ -5,6 +5,7 @@
 //! credential, never from what the client writes.
 
 pub mod receiver_url;
+mod settings;
 mod token;
 
 use std::{fmt, sync::Arc};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 
 use crate::scim::{dialect::Dialect, schema::Registry};
 
+pub use settings::{ConnectionSettings, MediaType, PatchResponse, SettingsError};
 pub use token::{Token, TokenHash, TokenKind};
 
 /// A tenant's number in the database.
@@ -108,8 +110,12 @@ pub struct Caller {
     pub tenant_name: Arc<str>,
     /// The credential's id, for the audit trail.
     pub credential: Uuid,
+    /// The connection that the credential is for.
+    pub connection: Uuid,
     /// How the connection's directory deviates from the RFCs.
     pub dialect: Dialect,
+    /// What the operator set for the connection.
+    pub settings: Arc<ConnectionSettings>,
     /// The tenant's schemas and resource types, as they were when the request came:
     /// all of it is judged by one version.
     pub registry: Arc<Registry>,
@@ -120,6 +126,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether a group's `displayName` is unique: as it is set, or as the dialect has it.
+    pub fn unique_group_names(&self) -> bool {
+        self.settings.unique_group_names.unwrap_or(self.dialect.leniency().unique_group_names)
+    }
+
     /// Whether the credential carries `scope`.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)

@@ -158,6 +158,42 @@ on_both_databases! {
         admin.post(path, json!({ "name": "UPPER" })).await.expect_problem(400, "");
     }
 
+    async fn connections_are_set(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        admin.tenant("acme").await;
+        let path = "/tenants/acme/connections";
+        let new = json!({ "name": "hr", "settings": { "opaque_members": true } });
+        let made = admin.post(path, new).await.expect(201);
+        let effective = json!({
+            "opaque_members": true, "patch_response": "resource", "media_type": "auto",
+            "unique_group_names": null, "default_results": null,
+        });
+        assert_eq!(made["settings"], effective);
+
+        let hr = "/tenants/acme/connections/hr";
+        let change = json!({ "dialect": "okta", "settings": { "default_results": 500 } });
+        let set = admin.send(Method::PATCH, hr, change).await.expect(200);
+        assert_eq!(set["dialect"], "okta");
+        assert_eq!(set["settings"]["opaque_members"], true, "what is absent stays");
+        assert_eq!(set["settings"]["default_results"], 500);
+        let change = json!({ "settings": { "opaque_members": null } });
+        let set = admin.send(Method::PATCH, hr, change).await.expect(200);
+        assert_eq!(set["settings"]["opaque_members"], false, "null is the default again");
+        assert_eq!(admin.get(path).await["items"][0], set);
+
+        for (change, named) in [
+            (json!({ "settings": { "patch_response": "204" } }), "204"),
+            (json!({ "settings": { "default_results": 0 } }), "default_results"),
+            (json!({ "settings": { "colour": "red" } }), "colour"),
+            (json!({ "dialect": "Okta" }), "strict"),
+            (json!({ "name": "other" }), "name"),
+        ] {
+            admin.send(Method::PATCH, hr, change).await.expect_problem(400, named);
+        }
+        let nobody = "/tenants/acme/connections/nobody";
+        admin.send(Method::PATCH, nobody, json!({})).await.expect_problem(404, "nobody");
+    }
+
     async fn a_token_is_shown_once_and_ends_when_revoked(app: TestApp) {
         let admin = Admin::new(&app).await;
         admin.tenant("acme").await;
@@ -305,7 +341,7 @@ on_both_databases! {
     async fn every_operation_needs_a_token_first(app: TestApp) {
         let admin = Admin::new(&app).await;
         let operations = operations(&admin).await;
-        assert_eq!(operations.len(), 17, "each has a test here: {operations:?}");
+        assert_eq!(operations.len(), 18, "each has a test here: {operations:?}");
         for token in ["", "bad"] {
             let stranger = Admin { app: app.clone(), token: token.to_owned() };
             for (method, path) in &operations {
@@ -327,7 +363,7 @@ on_both_databases! {
             let body = match (method.as_str(), path.rsplit('/').next()) {
                 ("POST", Some("connections")) => json!({ "name": "x" }),
                 ("POST", Some("tokens")) => json!({ "connection": "x" }),
-                ("POST", Some("streams")) => json!({}),
+                ("POST", Some("streams")) | ("PATCH", _) => json!({}),
                 _ => Value::Null,
             };
             admin.send(method, &path, body).await.expect_problem(404, "nobody");
@@ -348,7 +384,8 @@ on_both_databases! {
                 known.push("HEAD");
             }
             known.sort_unstable();
-            let headers = admin.send(Method::PATCH, path, json!({})).await.expect_problem(405, "");
+            let wrong = if known.contains(&"PATCH") { Method::PUT } else { Method::PATCH };
+            let headers = admin.send(wrong, path, json!({})).await.expect_problem(405, "");
             assert_eq!(headers["allow"], known.join(", "), "{path}");
         }
         admin.send(Method::GET, "/nowhere", Value::Null).await.expect_problem(404, "");

@@ -98,6 +98,14 @@ fn a_tenant_is_set_up_from_the_shell() {
     let connection = ["connection", "create", "acme", "okta", "--dialect", "okta"];
     assert_eq!(shell.json(&connection)["dialect"], "okta");
 
+    let set = ["connection", "set", "acme", "okta", "--opaque-members", "true"];
+    assert_eq!(shell.json(&set)["settings"]["opaque_members"], true);
+    let set = ["connection", "set", "acme", "okta", "--dialect", "entra", "--default-results", "9"];
+    assert!(shell.say(&set).contains(r#"entra, {"opaque_members":true,"default_results":9}"#));
+    let set = ["connection", "set", "acme", "okta", "--opaque-members", "default"];
+    assert_eq!(shell.json(&set)["settings"]["opaque_members"], false);
+    shell.fail(&["connection", "set", "acme", "okta", "--media-type", "html"], 2, "html");
+
     let issue = ["token", "issue", "acme", "--connection", "okta", "--label", "Okta"];
     let token = shell.json(&issue);
     let secret = token["token"].as_str().unwrap();

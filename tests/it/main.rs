@@ -18,6 +18,7 @@ mod admin;
 mod architecture;
 mod cli;
 mod concurrency;
+mod connections;
 mod crash;
 mod demo;
 mod etag;

@@ -1,14 +1,18 @@
 //! `/tenants/{tenant}/connections`.
 
 use poem::web::Data;
-use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json};
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json, types::ToJSON};
+use serde_json::Value;
 
 use super::{
     authenticate::OperatorToken,
     problem::Failure,
-    view::{Connection, List, list, view},
+    view::{Connection, ConnectionSettings, List, list, view},
 };
-use crate::{provision::operator::Operator, scim::dialect::Dialect};
+use crate::{
+    provision::operator::{ConnectionChange, Operator},
+    scim::dialect::Dialect,
+};
 
 pub(super) struct Connections;
 
@@ -21,6 +25,35 @@ struct NewConnection {
     /// What the directory sends: `entra`, `okta`, `generic` or `strict`.
     #[oai(default = "generic")]
     dialect: String,
+    /// What differs from the defaults.
+    settings: Option<ConnectionSettings>,
+}
+
+/// What shall change of a connection; what is absent stays.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+struct ChangedConnection {
+    /// What the directory sends: `entra`, `okta`, `generic` or `strict`.
+    dialect: Option<String>,
+    /// Settings to change; `null` is the default again.
+    settings: Option<ConnectionSettings>,
+}
+
+/// What a request asks for a connection.
+fn change(
+    dialect: Option<&str>,
+    settings: Option<&ConnectionSettings>,
+) -> Result<ConnectionChange, Failure> {
+    let dialect = dialect.map(|name| {
+        Dialect::from_name(name).ok_or_else(|| {
+            Failure::bad_request(format!("`dialect`: expected {}", Dialect::names()))
+        })
+    });
+    let settings = match settings.and_then(ToJSON::to_json) {
+        Some(Value::Object(settings)) => settings,
+        _ => Default::default(),
+    };
+    Ok(ConnectionChange { dialect: dialect.transpose()?, settings })
 }
 
 fn generic() -> String {
@@ -49,11 +82,27 @@ impl Connections {
         body: Json<NewConnection>,
         operator: Data<&Operator>,
     ) -> Result<Created, Failure> {
-        let dialect = Dialect::from_name(&body.dialect).ok_or_else(|| {
-            Failure::bad_request("`dialect`: expected entra, okta, generic or strict")
-        })?;
-        let connection = operator.create_connection(&tenant, &body.name, dialect).await?;
+        let change = change(Some(&body.dialect), body.settings.as_ref())?;
+        let connection = operator.create_connection(&tenant, &body.name, change).await?;
         Ok(Created::Connection(Json(view(&connection)?)))
+    }
+
+    /// Changes the dialect or the settings of a connection, within a second.
+    #[oai(
+        path = "/tenants/:tenant/connections/:name",
+        method = "patch",
+        operation_id = "connections.change"
+    )]
+    async fn change(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        name: Path<String>,
+        body: Json<ChangedConnection>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<Connection>, Failure> {
+        let change = change(body.dialect.as_deref(), body.settings.as_ref())?;
+        Ok(Json(view(&operator.change_connection(&tenant, &name, change).await?)?))
     }
 
     /// Lists the connections of a tenant.

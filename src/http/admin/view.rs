@@ -5,7 +5,7 @@
 
 use poem_openapi::{
     Object,
-    types::{ParseFromJSON, ToJSON},
+    types::{MaybeUndefined, ParseFromJSON, ToJSON},
 };
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -33,8 +33,27 @@ pub(super) struct Connection {
     name: String,
     /// What the directory sends: `entra`, `okta`, `generic` or `strict`.
     dialect: String,
+    /// What is set for it.
+    settings: ConnectionSettings,
     /// When it was created (RFC 3339).
     created_at: String,
+}
+
+/// What is set for a connection.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(super) struct ConnectionSettings {
+    /// Whether members that nobody has are kept as text that means nothing to the
+    /// service; `false` unless set.
+    opaque_members: MaybeUndefined<bool>,
+    /// What a PATCH is answered with: `resource` (200, the default) or `none` (204).
+    patch_response: MaybeUndefined<String>,
+    /// Media type of answers: `auto` (what the request prefers, the default), `scim` or `json`.
+    media_type: MaybeUndefined<String>,
+    /// Whether a group's name is unique; as the dialect says unless set.
+    unique_group_names: MaybeUndefined<bool>,
+    /// Resources of a page whose request has no `count`; the service's own unless set.
+    default_results: MaybeUndefined<u32>,
 }
 
 /// A token, without its secret.

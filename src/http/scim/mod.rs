@@ -28,7 +28,11 @@ use super::{
     error::{Refusal, scim_response},
     payload::{BodyLimit, SCIM_JSON},
 };
-use crate::{provision::Provisioner, scim::ScimError, tenant::Caller};
+use crate::{
+    provision::Provisioner,
+    scim::ScimError,
+    tenant::{Caller, MediaType},
+};
 
 type Apis = (
     users::UsersApi,
@@ -89,12 +93,15 @@ impl Base {
 
     /// Answers a request of `tenant` whose path below the base is `path`.
     pub(super) async fn answer(&self, mut request: Request, tenant: &str, path: &str) -> Response {
-        let accept = Accept::of(&request);
+        let mut accept = Accept::of(&request);
         let admitted = match self.admit(&mut request, tenant, path).await {
             Ok(()) => Ok(request),
             Err(refusal) => Err(refusal.into_response()),
         };
         let method = admitted.as_ref().map(|request| request.method().clone()).ok();
+        if let Some(caller) = admitted.as_ref().ok().and_then(Request::data::<Arc<Caller>>) {
+            accept = accept.unless_set(caller.settings.media_type);
+        }
         let response = match admitted {
             Ok(request) => match self.routes.call(request).await {
                 Ok(response) => response,
@@ -178,6 +185,15 @@ enum Accept {
 }
 
 impl Accept {
+    /// What the connection is set to comes first: its directory may not say what it wants.
+    fn unless_set(self, media_type: MediaType) -> Self {
+        match media_type {
+            MediaType::Auto => self,
+            MediaType::Scim => Self::Scim,
+            MediaType::Json => Self::Json,
+        }
+    }
+
     fn of(request: &Request) -> Self {
         let mut accepted = request.headers().get_all(header::ACCEPT).iter().peekable();
         if accepted.peek().is_none() {

@@ -192,11 +192,12 @@ impl Listing {
             return Err(ScimError::NotImplemented("paging by `cursor`"));
         }
         let (limits, start_index) = (provisioner.limits(), self.start_index.as_deref());
+        let set = caller.settings.default_results.map(u64::from);
         IndexPage::parse(
             start_index,
             self.count.as_deref(),
             limits.max_results,
-            limits.default_results,
+            set.unwrap_or(limits.default_results),
             !caller.dialect.leniency().ignore_unknown,
         )
     }

@@ -2,6 +2,7 @@
 //!
 //! The command line and the admin API are two faces of these use cases.
 
+mod connections;
 mod records;
 mod streams;
 mod tenants;
@@ -17,6 +18,7 @@ use crate::{
     tenant::TokenHash,
 };
 
+pub use connections::ConnectionChange;
 pub use records::{
     ConnectionRecord, EventRecord, IssuedToken, NewStream, NewTenant, NewToken, StreamRecord,
     TenantRecord, TokenRecord,

@@ -11,7 +11,7 @@ use crate::{
     scim::{date_time, dialect::Dialect},
     store::DeliveryMethod,
     store::{ConnectionRow, CredentialRow, OutboxRow, StreamRow, TenantRow},
-    tenant::Scope,
+    tenant::{ConnectionSettings, Scope},
 };
 
 /// A tenant to be made.
@@ -57,6 +57,8 @@ pub struct ConnectionRecord {
     /// How its directory deviates from the RFCs.
     #[serde(serialize_with = "dialect")]
     pub dialect: Dialect,
+    /// What is set for it.
+    pub settings: ConnectionSettings,
     /// When it was made, in microseconds since 1970.
     #[serde(serialize_with = "date_time")]
     pub created_at: i64,
@@ -64,7 +66,8 @@ pub struct ConnectionRecord {
 
 impl From<ConnectionRow> for ConnectionRecord {
     fn from(row: ConnectionRow) -> Self {
-        Self { name: row.name, dialect: row.dialect, created_at: row.created_us }
+        let ConnectionRow { name, dialect, settings, created_us, .. } = row;
+        Self { name, dialect, settings, created_at: created_us }
     }
 }
 

@@ -1,11 +1,10 @@
-//! Tenants and their connections.
+//! Tenants.
 
 use std::{sync::Arc, time::Duration};
 
-use super::{ConnectionRecord, NewTenant, Operator, OperatorError, TenantRecord};
+use super::{NewTenant, Operator, OperatorError, TenantRecord};
 use crate::{
-    scim::dialect::Dialect,
-    store::{self, ConnectionRow, KeyError, NewTenantRow, StoreError, TenantState, UniqueKey},
+    store::{self, KeyError, NewTenantRow, StoreError, TenantState, UniqueKey},
     tenant::is_name,
 };
 
@@ -100,37 +99,6 @@ impl Operator {
         Ok(self.store.delete_tenant_row(row.id).await?)
     }
 
-    /// Makes a connection: a directory that provisions a tenant.
-    ///
-    /// # Errors
-    ///
-    /// [`OperatorError::NotFound`] if there is no such tenant;
-    /// [`OperatorError::Exists`] if it has a connection of that name.
-    pub async fn create_connection(
-        &self,
-        tenant: &str,
-        name: &str,
-        dialect: Dialect,
-    ) -> Result<ConnectionRecord, OperatorError> {
-        check_name("connection", name)?;
-        let store = self.tenant_store(tenant).await?;
-        let (id, created_us) = (self.clock.new_id(), self.clock.now_us());
-        let row = ConnectionRow { id, name: name.to_owned(), dialect, created_us };
-        let inserted = store.insert_connection(&row).await;
-        inserted.map_err(|error| taken(error, UniqueKey::ConnectionName, "connection", name))?;
-        Ok(row.into())
-    }
-
-    /// The connections of a tenant, by name.
-    ///
-    /// # Errors
-    ///
-    /// [`OperatorError::NotFound`] if there is no such tenant.
-    pub async fn connections(&self, tenant: &str) -> Result<Vec<ConnectionRecord>, OperatorError> {
-        let rows = self.tenant_store(tenant).await?.connections().await?;
-        Ok(rows.into_iter().map(Into::into).collect())
-    }
-
     async fn set_state(
         &self,
         name: &str,
@@ -142,7 +110,7 @@ impl Operator {
     }
 }
 
-fn check_name(what: &str, name: &str) -> Result<(), OperatorError> {
+pub(super) fn check_name(what: &str, name: &str) -> Result<(), OperatorError> {
     match is_name(name) {
         true => Ok(()),
         false => Err(OperatorError::Invalid(format!(
@@ -152,7 +120,7 @@ fn check_name(what: &str, name: &str) -> Result<(), OperatorError> {
     }
 }
 
-fn taken(error: StoreError, key: UniqueKey, what: &str, name: &str) -> OperatorError {
+pub(super) fn taken(error: StoreError, key: UniqueKey, what: &str, name: &str) -> OperatorError {
     match error {
         StoreError::Duplicate(duplicate) if duplicate == key => {
             OperatorError::Exists(format!("{what} `{name}`"))

@@ -93,6 +93,11 @@ impl Dialect {
         }
     }
 
+    /// The names of all dialects, separated by commas.
+    pub fn names() -> String {
+        Self::ALL.map(Self::as_str).join(", ")
+    }
+
     /// The dialect of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|dialect| dialect.as_str() == name)

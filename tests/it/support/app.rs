@@ -12,7 +12,7 @@ use std::{
 use muster::{
     app::App,
     config::Settings,
-    provision::operator::{NewTenant, Operator},
+    provision::operator::{ConnectionChange, NewTenant, Operator},
     scim::dialect::Dialect,
     tenant::Scope,
 };
@@ -119,11 +119,18 @@ impl TestApp {
 
     /// A tenant with one connection, which has `dialect`, and a token for it.
     pub(crate) async fn new_tenant_with(&self, dialect: Dialect) -> TestTenant {
+        self.new_tenant_set(dialect, json!({})).await
+    }
+
+    /// A tenant with one connection, which has `dialect` and `settings`, and a token for it.
+    pub(crate) async fn new_tenant_set(&self, dialect: Dialect, settings: Value) -> TestTenant {
         let name = format!("tenant-{}", self.0.tenants.fetch_add(1, Ordering::Relaxed));
         let operator = self.operator();
         let tenant = NewTenant { name: name.clone(), subject_issuer: None };
         operator.create_tenant(tenant).await.unwrap();
-        operator.create_connection(&name, CONNECTION, dialect).await.unwrap();
+        let settings = settings.as_object().unwrap().clone();
+        let change = ConnectionChange { dialect: Some(dialect), settings };
+        operator.create_connection(&name, CONNECTION, change).await.unwrap();
         let tenant = TestTenant::new(self.clone(), name, String::new());
         let (token, _) = tenant.issue(&[Scope::Read, Scope::Write], HOUR).await;
         tenant.with_token(&token)
