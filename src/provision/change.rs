@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Access, Answered, ProvisionError, Provisioner, Terms,
     members::{Delta, Resolved},
-    record::subject,
+    record::{Stamp, subject},
 };
 use crate::{
     event,
@@ -32,80 +32,94 @@ pub(super) struct Modification {
     pub(super) ignored: Vec<String>,
 }
 
-/// A resource after a request, and what was overlooked.
-type Modified = (StoredResource, Vec<String>);
+/// What a PUT or PATCH makes of a resource; the same resource gives the same.
+pub(super) trait Modify: Send + Sync + 'static {
+    /// What the audit trail calls it.
+    const ACTION: &'static str;
+
+    /// The resource as the request wants it.
+    fn modify(
+        &self,
+        access: &Access,
+        stored: &StoredResource,
+        before: &Document,
+    ) -> Result<Modification, ScimError>;
+}
+
+/// A resource as a request left it.
+#[derive(Debug, Clone)]
+pub(super) struct Written {
+    /// The resource.
+    pub(super) stored: StoredResource,
+    /// What was overlooked.
+    pub(super) ignored: Vec<String>,
+}
 
 impl Provisioner {
     /// Reads a resource, lets `work` change it, and writes what differs.
-    pub(super) async fn modify<W>(
+    pub(super) async fn modify<W: Modify>(
         &self,
         access: &Access,
         id: ResourceId,
         terms: &Terms,
-        action: &'static str,
         work: W,
-    ) -> Result<Answered, ProvisionError>
-    where
-        W: Fn(&Access, &StoredResource, &Document) -> Result<Modification, ScimError>
-            + Send
-            + Sync
-            + 'static,
-    {
-        let (this, acting, work) = (self.clone(), access.clone(), Arc::new(work));
-        let (stored, ignored) = self
+    ) -> Result<Answered, ProvisionError> {
+        let (this, acting) = (self.clone(), access.clone());
+        let shared = Arc::new((work, self.stamp()));
+        let written = self
             .store
             .tenant(access.caller.tenant)
             .write(move |tx| {
-                let (this, access, work) = (this.clone(), acting.clone(), Arc::clone(&work));
-                Box::pin(async move { this.modify_in(tx, &access, id, action, &*work).await })
+                let (this, access, shared) = (this.clone(), acting.clone(), Arc::clone(&shared));
+                Box::pin(async move {
+                    let (work, stamp) = &*shared;
+                    this.modify_in(tx, &access, id, work, stamp).await
+                })
             })
             .await?;
-        let mut answer = self.show(access, &stored, terms, action).await?;
-        answer.ignored = ignored;
+        let mut answer = self.show(access, &written.stored, terms, W::ACTION).await?;
+        answer.ignored = written.ignored;
         Ok(answer)
     }
 
-    async fn modify_in<W>(
+    /// As [`Provisioner::modify`], in a transaction.
+    pub(super) async fn modify_in<W: Modify>(
         &self,
         tx: &TenantTx,
         access: &Access,
         id: ResourceId,
-        action: &'static str,
         work: &W,
-    ) -> Result<Modified, ProvisionError>
-    where
-        W: Fn(&Access, &StoredResource, &Document) -> Result<Modification, ScimError>,
-    {
+        stamp: &Stamp,
+    ) -> Result<Written, ProvisionError> {
         let stored = tx.resource_for_update(access.resource_type.code, id).await?;
         let stored = stored.ok_or_else(|| access.not_found(&id.to_string()))?;
         let before = Document::from_json(&stored.document)
             .map_err(|error| StoreError::Damaged(error.to_string()))?;
-        let mut modification = work(access, &stored, &before)?;
+        let mut modification = work.modify(access, &stored, &before)?;
         let members = modification.members.resolve(tx, id, access.leniency()).await?;
         modification.ignored.extend(members.unknown.iter().cloned());
         if modification.document == before && members.is_empty() {
-            return Ok((stored, modification.ignored));
+            return Ok(Written { stored, ignored: modification.ignored });
         }
-        let at_us = self.now_us();
         let after = StoredResource {
             version: Version(stored.version.0 + 1),
-            modified_us: at_us.max(stored.modified_us),
+            modified_us: stamp.at_us.max(stored.modified_us),
             document: modification.document.to_json(&access.resource_type),
             ..stored
         };
         let documents = (&before, &modification.document);
-        let change = self.change(access, &after, documents, members, action);
+        let change = self.change::<W>(access, &after, documents, members, &stamp.txn);
         tx.apply(&change).await.map_err(|error| access.change_error(error))?;
-        Ok((after, modification.ignored))
+        Ok(Written { stored: after, ignored: modification.ignored })
     }
 
-    fn change(
+    fn change<W: Modify>(
         &self,
         access: &Access,
         stored: &StoredResource,
         (before, after): (&Document, &Document),
         members: Resolved,
-        action: &'static str,
+        txn: &str,
     ) -> Change {
         let unique_names = access.caller.unique_group_names();
         let mut attributes = changes(&access.resource_type, before, after);
@@ -120,7 +134,7 @@ impl Provisioner {
             attributes.push("members".to_owned());
         }
         let (named, version) = (attributes.clone(), stored.version.etag());
-        let happened = match action {
+        let happened = match W::ACTION {
             "patch" => event::Change::Patched { attributes: named, version },
             _ => event::Change::Replaced { attributes: named, version },
         };
@@ -137,9 +151,9 @@ impl Provisioner {
             row,
             add_members: members.add,
             remove_members: members.remove,
-            txn: self.txn(),
+            txn: txn.to_owned(),
             events: self.events(stored.id, &happened, Some(&subjects.0), Some(&subjects.1), at_us),
-            audit: self.audit(access, action, attributes),
+            audit: self.audit(access, W::ACTION, attributes),
         }
     }
 

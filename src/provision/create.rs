@@ -3,19 +3,33 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use super::{
-    Access, Answered, ProvisionError, Provisioner, Terms, members::Delta, record::subject,
+    Access, Answered, ProvisionError, Provisioner, Terms,
+    change::Written,
+    members::Delta,
+    record::{Stamp, subject},
 };
 use crate::{
     event,
     scim::{
-        json,
-        resource::{Incoming, ResourceId, Version, validate},
+        ScimError, json,
+        resource::{Incoming, Member, ResourceId, Version, validate},
     },
-    store::{Change, MemberRow, ResourceKeys, RowChange, StoredResource},
+    store::{Change, ResourceKeys, RowChange, StoredResource, TenantTx},
     tenant::Scope,
 };
+
+/// A new resource, checked as far as it can be without the database.
+#[derive(Debug, Clone)]
+pub(super) struct Creation {
+    stored: StoredResource,
+    /// The change without the members, which may not exist.
+    change: Change,
+    members: Vec<Member>,
+    ignored: Vec<String>,
+}
 
 impl Provisioner {
     /// Creates a resource from a body.
@@ -31,70 +45,92 @@ impl Provisioner {
         terms: &Terms,
     ) -> Result<Answered, ProvisionError> {
         access.authorise(Scope::Write)?;
-        let leniency = access.leniency();
         let body = json::parse_object(body)?;
-        let incoming = validate(&access.resource_type, body, None, leniency)?;
-        let stored = StoredResource {
-            id: ResourceId::new(self.clock.new_id()),
-            version: Version(1),
-            created_us: self.now_us(),
-            modified_us: 0,
-            document: incoming.document.to_json(&access.resource_type),
-        };
-        let stored = StoredResource { modified_us: stored.created_us, ..stored };
-        let change = self.creation(access, &stored, &incoming);
-        let members = incoming.members.unwrap_or_default();
-        let unknown = match members.is_empty() {
-            true => {
-                let tenant = self.store.tenant(access.caller.tenant);
-                let applied = tenant.apply(change).await;
-                applied.map_err(|error| access.change_error(error))?;
-                Vec::new()
-            }
-            false => self.create_with(access, change, members).await?,
-        };
-        let tenant = self.store.tenant(access.caller.tenant);
+        let id = self.new_resource_id();
+        let creation = self.creation(access, id, body, &self.stamp())?;
+        let written = self.create_alone(access, creation).await?;
         let derived = match access.resource_type.is_group() {
             true => {
-                let view = tenant.view().await?;
-                self.derived(access, &view, stored.id, &terms.projection).await?
+                let view = self.store.tenant(access.caller.tenant).view().await?;
+                self.derived(access, &view, id, &terms.projection).await?
             }
             false => Default::default(),
         };
-        let mut answer = self.answer(access, &stored, &derived, terms)?;
-        answer.ignored = incoming.ignored;
-        answer.ignored.extend(unknown);
+        let mut answer = self.answer(access, &written.stored, &derived, terms)?;
+        answer.ignored = written.ignored;
         Ok(answer)
     }
 
-    /// Creates a group with members; gives what was overlooked.
-    async fn create_with(
+    /// An id that no resource has had.
+    pub(super) fn new_resource_id(&self) -> ResourceId {
+        ResourceId::new(self.clock.new_id())
+    }
+
+    /// Creates a resource as the only work of a transaction.
+    async fn create_alone(
         &self,
         access: &Access,
-        change: Change,
-        members: Vec<crate::scim::resource::Member>,
-    ) -> Result<Vec<String>, ProvisionError> {
-        let leniency = access.leniency();
-        let acting = access.clone();
-        let (change, delta) = (Arc::new(change), Arc::new(Delta::adding(members)));
-        self.store
-            .tenant(access.caller.tenant)
+        creation: Creation,
+    ) -> Result<Written, ProvisionError> {
+        let tenant = self.store.tenant(access.caller.tenant);
+        if creation.members.is_empty() {
+            let applied = tenant.apply(creation.change).await;
+            applied.map_err(|error| access.change_error(error))?;
+            return Ok(Written { stored: creation.stored, ignored: creation.ignored });
+        }
+        let (this, acting, creation) = (self.clone(), access.clone(), Arc::new(creation));
+        tenant
             .write(move |tx| {
-                let (change, delta) = (Arc::clone(&change), Arc::clone(&delta));
-                let access = acting.clone();
-                Box::pin(async move {
-                    let resolved = delta.resolve(tx, change.id, leniency).await?;
-                    let add_members: Vec<MemberRow> = resolved.add;
-                    let change = Change { add_members, ..Change::clone(&change) };
-                    let applied = tx.apply(&change).await;
-                    applied.map_err(|error| access.change_error(error))?;
-                    Ok(resolved.unknown)
-                })
+                let (this, access) = (this.clone(), acting.clone());
+                let creation = Arc::clone(&creation);
+                Box::pin(async move { this.create_in(tx, &access, &creation).await })
             })
             .await
     }
 
-    fn creation(&self, access: &Access, stored: &StoredResource, incoming: &Incoming) -> Change {
+    /// Creates a resource in a transaction.
+    pub(super) async fn create_in(
+        &self,
+        tx: &TenantTx,
+        access: &Access,
+        creation: &Creation,
+    ) -> Result<Written, ProvisionError> {
+        let Creation { stored, change, members, ignored } = creation.clone();
+        let delta = if members.is_empty() { Delta::default() } else { Delta::adding(members) };
+        let resolved = delta.resolve(tx, change.id, access.leniency()).await?;
+        let change = Change { add_members: resolved.add, ..change };
+        tx.apply(&change).await.map_err(|error| access.change_error(error))?;
+        Ok(Written { stored, ignored: [ignored, resolved.unknown].concat() })
+    }
+
+    /// Checks the body of a resource that is to get `id`.
+    pub(super) fn creation(
+        &self,
+        access: &Access,
+        id: ResourceId,
+        body: Map<String, Value>,
+        stamp: &Stamp,
+    ) -> Result<Creation, ScimError> {
+        let incoming = validate(&access.resource_type, body, None, access.leniency())?;
+        let stored = StoredResource {
+            id,
+            version: Version(1),
+            created_us: stamp.at_us,
+            modified_us: stamp.at_us,
+            document: incoming.document.to_json(&access.resource_type),
+        };
+        let change = self.first_change(access, &stored, &incoming, stamp);
+        let Incoming { members, ignored, .. } = incoming;
+        Ok(Creation { stored, change, members: members.unwrap_or_default(), ignored })
+    }
+
+    fn first_change(
+        &self,
+        access: &Access,
+        stored: &StoredResource,
+        incoming: &Incoming,
+        stamp: &Stamp,
+    ) -> Change {
         let mut attributes: Vec<String> = incoming.document.attributes().keys().cloned().collect();
         if incoming.members.as_ref().is_some_and(|members| !members.is_empty()) {
             attributes.push("members".to_owned());
@@ -108,7 +144,7 @@ impl Provisioner {
             resource_type: access.resource_type.code,
             id: stored.id,
             version: stored.version,
-            at_us: stored.created_us,
+            at_us: stamp.at_us,
             row: RowChange::Insert {
                 document: stored.document.clone(),
                 keys: ResourceKeys::of(
@@ -119,8 +155,8 @@ impl Provisioner {
             },
             add_members: Vec::new(),
             remove_members: Vec::new(),
-            txn: self.txn(),
-            events: self.events(stored.id, &happened, None, Some(&after), stored.created_us),
+            txn: stamp.txn.clone(),
+            events: self.events(stored.id, &happened, None, Some(&after), stamp.at_us),
             audit: self.audit(access, "create", attributes),
         }
     }

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Access, ProvisionError, Provisioner, record::subject};
+use super::{
+    Access, ProvisionError, Provisioner,
+    record::{Stamp, subject},
+};
 use crate::{
     event,
     scim::{
@@ -29,44 +32,47 @@ impl Provisioner {
         access.authorise(Scope::Write)?;
         let known = access.id(id)?;
         let (this, acting) = (self.clone(), access.clone());
-        let preconditions = Arc::new(preconditions);
+        let shared = Arc::new((preconditions, self.stamp()));
         self.store
             .tenant(access.caller.tenant)
             .write(move |tx| {
-                let (this, access) = (this.clone(), acting.clone());
-                let preconditions = Arc::clone(&preconditions);
-                Box::pin(async move { this.delete_in(tx, &access, known, &preconditions).await })
+                let (this, access, shared) = (this.clone(), acting.clone(), Arc::clone(&shared));
+                Box::pin(async move {
+                    let (preconditions, stamp) = &*shared;
+                    this.delete_in(tx, &access, known, preconditions, stamp).await
+                })
             })
             .await
     }
 
-    async fn delete_in(
+    /// As [`Provisioner::delete`], in a transaction.
+    pub(super) async fn delete_in(
         &self,
         tx: &TenantTx,
         access: &Access,
         id: ResourceId,
         preconditions: &Preconditions,
+        stamp: &Stamp,
     ) -> Result<(), ProvisionError> {
         // Groups are locked before their members, as a change of members does.
         let groups = tx.groups_for_update(id).await?;
         let stored = tx.resource_for_update(access.resource_type.code, id).await?;
         let stored = stored.ok_or_else(|| access.not_found(&id.to_string()))?;
         preconditions.check(stored.version)?;
-        let (txn, at_us) = (self.txn(), self.now_us());
         for group in &groups {
-            tx.apply(&self.loss(access, group, id, &txn, at_us)?).await?;
+            tx.apply(&self.loss(access, group, id, stamp)?).await?;
         }
         let before = subject(&access.resource_type, id, &read(&stored)?);
         let change = Change {
             resource_type: access.resource_type.code,
             id,
             version: stored.version,
-            at_us,
+            at_us: stamp.at_us,
             row: RowChange::Delete,
             add_members: Vec::new(),
             remove_members: Vec::new(),
-            events: self.events(id, &event::Change::Deleted, Some(&before), None, at_us),
-            txn,
+            events: self.events(id, &event::Change::Deleted, Some(&before), None, stamp.at_us),
+            txn: stamp.txn.clone(),
             audit: self.audit(access, "delete", Vec::new()),
         };
         Ok(tx.apply(&change).await?)
@@ -78,8 +84,7 @@ impl Provisioner {
         access: &Access,
         group: &StoredResource,
         member: ResourceId,
-        txn: &str,
-        at_us: i64,
+        stamp: &Stamp,
     ) -> Result<Change, StoreError> {
         let version = Version(group.version.0 + 1);
         let attributes = vec!["members".to_owned()];
@@ -96,12 +101,12 @@ impl Provisioner {
             resource_type: code,
             id: group.id,
             version,
-            at_us,
+            at_us: stamp.at_us,
             row: RowChange::Touch,
             add_members: Vec::new(),
             remove_members: vec![member],
-            txn: txn.to_owned(),
-            events: self.events(group.id, &happened, Some(&named), Some(&named), at_us),
+            txn: stamp.txn.clone(),
+            events: self.events(group.id, &happened, Some(&named), Some(&named), stamp.at_us),
             audit: self.audit(access, "lose member", attributes),
         })
     }

@@ -172,8 +172,4 @@ impl Provisioner {
         let now = self.clock.now_us();
         now - now.rem_euclid(1000)
     }
-
-    fn txn(&self) -> String {
-        format!("tx_{}", self.clock.new_id())
-    }
 }

@@ -3,15 +3,47 @@
 use bytes::Bytes;
 
 use super::{
-    Access, Answered, ProvisionError, Provisioner, Terms, change::Modification, members::Delta,
+    Access, Answered, ProvisionError, Provisioner, Terms,
+    change::{Modification, Modify},
+    members::Delta,
 };
 use crate::{
     scim::{
-        json,
+        ScimError, json,
         patch::{self, PatchOp},
+        resource::{Document, Preconditions},
     },
+    store::StoredResource,
     tenant::Scope,
 };
+
+/// A PATCH.
+pub(super) struct Patching {
+    /// Its operations.
+    pub(super) patch: PatchOp,
+    /// Which version it expects.
+    pub(super) preconditions: Preconditions,
+}
+
+impl Modify for Patching {
+    const ACTION: &'static str = "patch";
+
+    fn modify(
+        &self,
+        access: &Access,
+        stored: &StoredResource,
+        before: &Document,
+    ) -> Result<Modification, ScimError> {
+        self.preconditions.check(stored.version)?;
+        let leniency = access.leniency();
+        let patched = patch::apply(&access.resource_type, before, &self.patch, leniency)?;
+        Ok(Modification {
+            document: patched.document,
+            members: Delta::new(patched.members),
+            ignored: patched.ignored,
+        })
+    }
+}
 
 impl Provisioner {
     /// Applies a PATCH to a resource: all of its operations, or none.
@@ -33,15 +65,6 @@ impl Provisioner {
         let patch = PatchOp::parse(json::parse_object(body)?, &access.resource_type, leniency)?;
         let known = access.id(id)?;
         let preconditions = terms.preconditions.clone();
-        self.modify(access, known, terms, "patch", move |access, stored, document| {
-            preconditions.check(stored.version)?;
-            let patched = patch::apply(&access.resource_type, document, &patch, access.leniency())?;
-            Ok(Modification {
-                document: patched.document,
-                members: Delta::new(patched.members),
-                ignored: patched.ignored,
-            })
-        })
-        .await
+        self.modify(access, known, terms, Patching { patch, preconditions }).await
     }
 }

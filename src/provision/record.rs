@@ -35,7 +35,22 @@ pub(super) fn subject(
     }
 }
 
+/// What all changes of one request share: their name in events and audit, and
+/// their time.
+#[derive(Debug, Clone)]
+pub(super) struct Stamp {
+    /// The transaction's name.
+    pub(super) txn: String,
+    /// Microseconds since 1970.
+    pub(super) at_us: i64,
+}
+
 impl Provisioner {
+    /// The stamp of a request that begins now.
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp { txn: format!("tx_{}", self.clock.new_id()), at_us: self.now_us() }
+    }
+
     /// The events of a change, ready to be kept.
     pub(super) fn events(
         &self,

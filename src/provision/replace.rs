@@ -1,14 +1,49 @@
 //! Replacing a resource (RFC 7644 §3.5.1).
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
 use super::{
-    Access, Answered, ProvisionError, Provisioner, Terms, change::Modification, members::Delta,
+    Access, Answered, ProvisionError, Provisioner, Terms,
+    change::{Modification, Modify},
+    members::Delta,
 };
 use crate::{
-    scim::{json, resource::validate},
+    scim::{
+        ScimError, json,
+        resource::{Document, Preconditions, validate},
+    },
+    store::StoredResource,
     tenant::Scope,
 };
+
+/// A PUT.
+pub(super) struct Replacement {
+    /// What shall be there.
+    pub(super) body: Map<String, Value>,
+    /// Which version it expects.
+    pub(super) preconditions: Preconditions,
+}
+
+impl Modify for Replacement {
+    const ACTION: &'static str = "replace";
+
+    fn modify(
+        &self,
+        access: &Access,
+        stored: &StoredResource,
+        before: &Document,
+    ) -> Result<Modification, ScimError> {
+        self.preconditions.check(stored.version)?;
+        let (body, leniency) = (self.body.clone(), access.leniency());
+        let incoming = validate(&access.resource_type, body, Some(before), leniency)?;
+        let members = match access.resource_type.is_group() {
+            true => Delta::replacing(incoming.members.unwrap_or_default()),
+            false => Delta::default(),
+        };
+        Ok(Modification { document: incoming.document, members, ignored: incoming.ignored })
+    }
+}
 
 impl Provisioner {
     /// Replaces a resource by a body. What stays the same is not written.
@@ -29,16 +64,6 @@ impl Provisioner {
         let body = json::parse_object(body)?;
         let known = access.id(id)?;
         let preconditions = terms.preconditions.clone();
-        self.modify(access, known, terms, "replace", move |access, stored, document| {
-            preconditions.check(stored.version)?;
-            let leniency = access.leniency();
-            let incoming = validate(&access.resource_type, body.clone(), Some(document), leniency)?;
-            let members = match access.resource_type.is_group() {
-                true => Delta::replacing(incoming.members.unwrap_or_default()),
-                false => Delta::default(),
-            };
-            Ok(Modification { document: incoming.document, members, ignored: incoming.ignored })
-        })
-        .await
+        self.modify(access, known, terms, Replacement { body, preconditions }).await
     }
 }

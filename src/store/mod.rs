@@ -319,7 +319,7 @@ fn never_began() -> StoreError {
     StoreError::unavailable("the writer could not begin")
 }
 
-/// How a transaction ended.
+/// How a transaction or savepoint ended.
 struct Settled<T, E> {
     outcome: Result<T, E>,
     /// Committed, with events for streams.
@@ -337,7 +337,16 @@ where
     W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E>,
 {
     let outcome = work(&tx).await;
+    end(tx, outcome).await
+}
+
+/// Keeps or undoes what was done in a transaction or savepoint.
+async fn end<T, E: From<StoreError>>(tx: TenantTx, outcome: Result<T, E>) -> Settled<T, E> {
     let (delivers, crossed) = (tx.has_deliveries(), tx.was_crossed());
+    let outcome = match tx.is_in_doubt() {
+        true => outcome.and(Err(StoreError::unavailable("a part could not be undone").into())),
+        false => outcome,
+    };
     let Handle::Transaction(transaction) = tx.view.handle else {
         return Settled { outcome, delivers: false, crossed, in_doubt: false };
     };
@@ -382,4 +391,30 @@ where
 async fn savepoint(batch: &DatabaseTransaction, tenant: TenantId) -> Result<TenantTx, StoreError> {
     let savepoint = batch.begin().await?;
     Ok(TenantTx::new(View::new(tenant, DbBackend::Sqlite, Handle::Transaction(savepoint))))
+}
+
+impl TenantTx {
+    /// Does `work` as a part of this transaction: all of it is kept, or nothing,
+    /// and the transaction goes on either way.
+    ///
+    /// # Errors
+    ///
+    /// What `work` gives, after which nothing of it is kept, or a [`StoreError`].
+    pub async fn nested<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        W: for<'t> FnOnce(&'t TenantTx) -> Work<'t, T, E>,
+    {
+        let savepoint = match &self.view.handle {
+            Handle::Transaction(transaction) => transaction.begin().await,
+            Handle::Batch(transaction) => transaction.begin().await,
+            Handle::Readers(_) | Handle::Session(_) => {
+                return Err(StoreError::unavailable("there is no transaction to nest in").into());
+            }
+        };
+        let handle = Handle::Transaction(savepoint.map_err(StoreError::from)?);
+        let part = TenantTx::new(View::new(self.view.tenant, self.view.backend, handle));
+        let outcome = work(&part).await;
+        self.absorb(end(part, outcome).await)
+    }
 }

@@ -15,7 +15,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, Value,
 };
 
-use super::{StoreError, postgres::Session, statement::Sql};
+use super::{Settled, StoreError, postgres::Session, statement::Sql};
 use crate::tenant::TenantId;
 
 /// Where statements go.
@@ -126,11 +126,13 @@ pub struct TenantTx {
     pub(super) view: View,
     /// Whether something was put on its way to a stream.
     pub(super) delivers: AtomicBool,
+    /// Whether a part could neither be kept nor undone, so that nothing may be kept.
+    in_doubt: AtomicBool,
 }
 
 impl TenantTx {
     pub(super) fn new(view: View) -> Self {
-        Self { view, delivers: AtomicBool::new(false) }
+        Self { view, delivers: AtomicBool::new(false), in_doubt: AtomicBool::new(false) }
     }
 
     pub(super) fn was_crossed(&self) -> bool {
@@ -139,6 +141,18 @@ impl TenantTx {
 
     pub(super) fn has_deliveries(&self) -> bool {
         self.delivers.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.in_doubt.load(Ordering::Relaxed)
+    }
+
+    /// Takes over how a part of this transaction ended.
+    pub(super) fn absorb<T, E>(&self, part: Settled<T, E>) -> Result<T, E> {
+        self.delivers.fetch_or(part.delivers, Ordering::Relaxed);
+        self.view.crossed.fetch_or(part.crossed, Ordering::Relaxed);
+        self.in_doubt.fetch_or(part.in_doubt, Ordering::Relaxed);
+        part.outcome
     }
 }
 
