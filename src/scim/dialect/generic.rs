@@ -18,6 +18,7 @@ pub(super) const LENIENCY: Leniency = Leniency {
     null_reference: true,
     empty_string_clears: true,
     loose_schemas: true,
+    free_values: true,
     ignore_unknown: true,
     aliases: true,
     unquoted_literals: true,

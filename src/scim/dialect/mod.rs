@@ -44,6 +44,9 @@ pub struct Leniency {
     pub empty_string_clears: bool,
     /// `schemas` missing, surplus or of an old form: derived from the endpoint.
     pub loose_schemas: bool,
+    /// References that are no URI and certificates that are no certificate are
+    /// kept as they came: nothing here follows or trusts them.
+    pub free_values: bool,
     /// Unknown attributes in bodies and unknown PATCH paths are ignored.
     pub ignore_unknown: bool,
     /// Unprefixed extension attributes (`department`, `manager`) and `email`

@@ -12,6 +12,7 @@ pub(super) const LENIENCY: Leniency = Leniency {
     null_reference: false,
     empty_string_clears: false,
     loose_schemas: false,
+    free_values: false,
     ignore_unknown: false,
     aliases: false,
     unquoted_literals: false,

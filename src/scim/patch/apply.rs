@@ -13,28 +13,47 @@ use crate::scim::{
     dialect::Leniency,
     filter::{CheckedFilter, eval_element},
     path::AttributeRef,
-    resource::{Document, Parts, check_count, check_immutable, finish},
+    resource::{
+        Document, Parts, check_count, check_immutable, finish, is_primary, is_same, unset_primary,
+    },
     schema::{Mutability, ResourceType},
     text,
 };
 
-/// Most that the operations of one request may look at: elements, each times the
-/// terms of the filter that selects.
-const MAX_WORK: usize = 1_000_000;
+/// Most that the operations of one request may look at: the [`weight`] of the
+/// elements, times the terms of the filter that selects.
+const MAX_WORK: usize = 250_000;
+
+/// How much text of an element costs as much as the element itself, in bytes.
+const BYTES_OF_WORK: usize = 64;
 
 /// What a request may still look at.
 struct Work(usize);
 
 impl Work {
-    fn spend(&mut self, elements: usize, terms: usize) -> Result<(), ScimError> {
-        let left = self.0.checked_sub(elements.saturating_mul(terms));
+    fn spend(&mut self, weight: usize, terms: usize) -> Result<(), ScimError> {
+        let left = self.0.checked_sub(weight.saturating_mul(terms));
         self.0 = left.ok_or_else(|| {
             ScimError::TooMany(format!(
-                "the operations look at more than {MAX_WORK} elements, which is the limit"
+                "the operations look at more than {MAX_WORK} elements, which is the limit; a \
+                 long one counts as several"
             ))
         })?;
         Ok(())
     }
+}
+
+/// What it costs to look at these elements once.
+fn weight(elements: &[Value]) -> usize {
+    fn bytes(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(bytes).sum(),
+            Value::Object(parts) => parts.values().map(bytes).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+    }
+    elements.iter().map(|element| 1 + bytes(element) / BYTES_OF_WORK).sum()
 }
 
 /// Applies `patch` to `document`.
@@ -60,13 +79,21 @@ pub fn apply(
     for step in &patch.steps {
         match step {
             Step::Assign { at, value } => assign(&mut next, at, value.as_ref()),
-            Step::Append { at, elements } => append(&mut next, at, elements, &mut work)?,
+            Step::Append { at, elements } => {
+                let mut all = append(at, next.take_elements(at), elements, &mut work)?;
+                settle_primary(at, &mut all, leniency)?;
+                next.put_elements(at, all.elements);
+            }
             Step::RemoveListed { at, listed } => {
-                remove_listed(&mut next, at, listed, &mut work)?;
+                let left = remove_listed(at, next.take_elements(at), listed, &mut work)?;
+                next.put_elements(at, left);
             }
             Step::Elements { at, filter, change, no_match } => {
-                work.spend(count(&next, at), terms(filter))?;
-                change_elements(&mut next, at, filter, (change, no_match))?;
+                let all = next.take_elements(at);
+                work.spend(weight(&all), terms(filter))?;
+                let mut all = change_elements(at, all, filter, (change, no_match))?;
+                settle_primary(at, &mut all, leniency)?;
+                next.put_elements(at, all.elements);
             }
             Step::RemoveExtension(schema) => {
                 for attribute in &schema.attributes {
@@ -100,28 +127,26 @@ fn assign(document: &mut Document, at: &AttributeRef, value: Option<&Value>) {
     document.set(at, value.cloned());
 }
 
+/// The elements of an attribute, and the places of those that an operation made.
+struct Touched {
+    elements: Vec<Value>,
+    places: Vec<usize>,
+}
+
 fn append(
-    document: &mut Document,
     at: &AttributeRef,
+    mut all: Vec<Value>,
     elements: &[Value],
     work: &mut Work,
-) -> Result<(), ScimError> {
-    let mut all = elements_of(document, at);
-    work.spend(all.len() + elements.len(), 1)?;
+) -> Result<Touched, ScimError> {
+    work.spend(weight(&all) + weight(elements), 1)?;
     let mut known: HashSet<&Value> = all.iter().collect();
     let fresh: Vec<Value> =
         elements.iter().filter(|element| known.insert(element)).cloned().collect();
-    let touched: Vec<usize> = (all.len()..all.len() + fresh.len()).collect();
+    let places = (all.len()..all.len() + fresh.len()).collect();
     all.extend(fresh);
     check_count(at, all.len())?;
-    settle_primary(&mut all, &touched);
-    document.set(at, Some(Value::Array(all)));
-    Ok(())
-}
-
-/// How many elements there are.
-fn count(document: &Document, at: &AttributeRef) -> usize {
-    document.get(at).map_or(0, |value| value.as_array().map_or(1, Vec::len))
+    Ok(Touched { elements: all, places })
 }
 
 /// How many comparisons a filter takes.
@@ -131,21 +156,12 @@ fn terms(filter: &CheckedFilter) -> usize {
     terms
 }
 
-fn elements_of(document: &Document, at: &AttributeRef) -> Vec<Value> {
-    match document.get(at) {
-        Some(Value::Array(elements)) => elements.clone(),
-        Some(single) => vec![single.clone()],
-        None => Vec::new(),
-    }
-}
-
 fn remove_listed(
-    document: &mut Document,
     at: &AttributeRef,
+    mut all: Vec<Value>,
     listed: &[Value],
     work: &mut Work,
-) -> Result<(), ScimError> {
-    let mut all = elements_of(document, at);
+) -> Result<Vec<Value>, ScimError> {
     // Most lists name the same parts of every element.
     let mut keys: HashMap<Vec<&str>, HashSet<Vec<Option<Value>>>> = HashMap::new();
     for element in listed {
@@ -153,11 +169,10 @@ fn remove_listed(
         let key = key(at, element, &names);
         keys.entry(names).or_default().insert(key);
     }
-    work.spend(listed.len(), 1)?;
-    work.spend(all.len(), keys.len())?;
+    work.spend(weight(listed), 1)?;
+    work.spend(weight(&all), keys.len())?;
     all.retain(|element| !keys.iter().any(|(names, keys)| keys.contains(&key(at, element, names))));
-    put_elements(document, at, all);
-    Ok(())
+    Ok(all)
 }
 
 /// The parts by which a listed element is known: neither its name nor its rank,
@@ -188,14 +203,14 @@ fn key(at: &AttributeRef, element: &Value, names: &[&str]) -> Vec<Option<Value>>
 }
 
 fn change_elements(
-    document: &mut Document,
     at: &AttributeRef,
+    before: Vec<Value>,
     filter: &CheckedFilter,
     (change, no_match): (&Change, &NoMatch),
-) -> Result<(), ScimError> {
-    let mut all = Vec::new();
-    let (mut touched, mut matched) = (Vec::new(), false);
-    for mut element in elements_of(document, at) {
+) -> Result<Touched, ScimError> {
+    let mut all = Touched { elements: Vec::with_capacity(before.len()), places: Vec::new() };
+    let mut matched = false;
+    for mut element in before {
         if eval_element(filter, &element) {
             matched = true;
             match change {
@@ -206,48 +221,44 @@ fn change_elements(
             if element.as_object().is_some_and(Map::is_empty) {
                 continue;
             }
-            touched.push(all.len());
+            all.places.push(all.elements.len());
         }
-        all.push(element);
+        all.elements.push(element);
     }
-    if !matched {
-        match no_match {
-            NoMatch::Keep => return Ok(()),
-            NoMatch::Fault => {
-                return Err(ScimError::NoTarget(format!(
-                    "no element of `{at}` matches the filter"
-                )));
+    match no_match {
+        NoMatch::Create(seed) if !matched => {
+            if let Some(element) = created(at, seed, change)? {
+                all.places.push(all.elements.len());
+                all.elements.push(element);
+                check_count(at, all.elements.len())?;
             }
-            NoMatch::Create(seed) => {
-                let mut element = Value::Object(seed.clone());
-                match change {
-                    Change::Set(parts) => set_parts(at, &mut element, parts)?,
-                    Change::Replace(Value::Object(parts)) => {
-                        if let Value::Object(element) = &mut element {
-                            element.extend(parts.clone());
-                        }
-                    }
-                    Change::Replace(value) => element = value.clone(),
-                    Change::Remove => return Ok(()),
-                }
-                touched.push(all.len());
-                all.push(element);
-                check_count(at, all.len())?;
-            }
+            Ok(all)
         }
+        NoMatch::Fault if !matched => {
+            Err(ScimError::NoTarget(format!("no element of `{at}` matches the filter")))
+        }
+        NoMatch::Create(_) | NoMatch::Fault | NoMatch::Keep => Ok(all),
     }
-    settle_primary(&mut all, &touched);
-    put_elements(document, at, all);
-    Ok(())
 }
 
-/// Gives the attribute these elements, or this value if it is single-valued.
-fn put_elements(document: &mut Document, at: &AttributeRef, mut elements: Vec<Value>) {
-    let value = match at.attribute.multi_valued {
-        true => (!elements.is_empty()).then_some(Value::Array(elements)),
-        false => elements.pop(),
-    };
-    document.set(at, value);
+/// The element that a filter describes, changed.
+fn created(
+    at: &AttributeRef,
+    seed: &Map<String, Value>,
+    change: &Change,
+) -> Result<Option<Value>, ScimError> {
+    let mut element = Value::Object(seed.clone());
+    match change {
+        Change::Set(parts) => set_parts(at, &mut element, parts)?,
+        Change::Replace(Value::Object(parts)) => {
+            if let Value::Object(element) = &mut element {
+                element.extend(parts.clone());
+            }
+        }
+        Change::Replace(value) => element = value.clone(),
+        Change::Remove => return Ok(None),
+    }
+    Ok(Some(element))
 }
 
 fn set_parts(at: &AttributeRef, element: &mut Value, parts: &Parts) -> Result<(), ScimError> {
@@ -266,16 +277,25 @@ fn set_parts(at: &AttributeRef, element: &mut Value, parts: &Parts) -> Result<()
     Ok(())
 }
 
-/// If a touched element is primary, no other is (RFC 7644 §3.5.2).
-fn settle_primary(elements: &mut [Value], touched: &[usize]) {
-    let is_primary = |place: &&usize| {
-        elements.get(**place).and_then(|element| element.get("primary")) == Some(&Value::Bool(true))
-    };
-    let Some(newest) = touched.iter().find(is_primary).copied() else { return };
-    for (place, element) in elements.iter_mut().enumerate() {
-        match element.get_mut("primary") {
-            Some(primary) if place != newest && *primary == true => *primary = Value::Bool(false),
-            _ => (),
+/// If an element became primary, no other is (RFC 7644 §3.5.2).
+fn settle_primary(
+    at: &AttributeRef,
+    all: &mut Touched,
+    leniency: &Leniency,
+) -> Result<(), ScimError> {
+    let Touched { elements, places } = all;
+    let primary = |place: &usize| elements.get(*place).filter(|element| is_primary(element));
+    let mut became = places.iter().filter_map(primary);
+    let Some(newest) = became.next().cloned() else { return Ok(()) };
+    if !leniency.first_primary && became.any(|other| !is_same(other, &newest)) {
+        return Err(ScimError::InvalidValue(format!(
+            "more than one element of `{at}` would be primary"
+        )));
+    }
+    for element in elements.iter_mut() {
+        if is_primary(element) && !is_same(element, &newest) {
+            unset_primary(element);
         }
     }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     MemberChange, Step, Verb,
     parse::{Parser, syntax},
+    target::one_or_more,
 };
 use crate::scim::{
     ScimError,
@@ -24,7 +25,8 @@ impl Parser<'_> {
     pub(super) fn at_members(&mut self, verb: Verb, value: Option<Value>) -> Result<(), ScimError> {
         let change = match (verb, value) {
             (Verb::Add, value) => {
-                MemberChange::Add(read_members(&mut self.reader, value.unwrap_or_default())?)
+                let value = one_or_more(value.unwrap_or_default());
+                MemberChange::Add(read_members(&mut self.reader, value)?)
             }
             (Verb::Replace, value) => {
                 MemberChange::Replace(read_members(&mut self.reader, value.unwrap_or_default())?)

@@ -107,7 +107,8 @@ impl Parser<'_> {
         let verb = op.as_ref().and_then(Value::as_str).and_then(Verb::from_word);
         let verb = verb.ok_or_else(|| syntax("`op` must be `add`, `remove` or `replace`"))?;
         let path = match path {
-            None | Some(Value::Null) => None,
+            None => None,
+            Some(Value::Null) if loose => None,
             Some(Value::String(path)) if path.is_empty() && loose => None,
             Some(Value::String(path)) => Some(path),
             Some(_) => return Err(ScimError::InvalidPath("`path` must be a string".to_owned())),

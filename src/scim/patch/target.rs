@@ -69,6 +69,10 @@ impl Parser<'_> {
 
     fn assign(&mut self, verb: Verb, at: AttributeRef, value: Value) -> Result<(), ScimError> {
         let cleared = self.clears(verb, &value);
+        let value = match at.leaf().multi_valued && verb == Verb::Add {
+            true => one_or_more(value),
+            false => value,
+        };
         let is_single_complex = at.leaf().is_complex() && !at.leaf().multi_valued;
         if is_single_complex {
             let value = self.reader.unwrap(value);
@@ -308,6 +312,14 @@ impl Parser<'_> {
 
     pub(super) fn is_members(&self, at: &AttributeRef) -> bool {
         self.resource_type.is_group() && at.extension.is_none() && at.attribute.name == "members"
+    }
+}
+
+/// The value of an `add` may be a single element (RFC 7644 §3.5.2.1).
+pub(super) fn one_or_more(value: Value) -> Value {
+    match value {
+        Value::Null | Value::Array(_) => value,
+        single => Value::Array(vec![single]),
     }
 }
 

@@ -145,11 +145,35 @@ impl Document {
 
     /// Takes a value out; the order of what stays is lost.
     fn take(&mut self, at: &AttributeRef) -> Option<Value> {
-        let container = match &at.extension {
-            None => &mut self.attributes,
-            Some(urn) => self.attributes.get_mut(&**urn)?.as_object_mut()?,
+        self.container_mut(at)?.swap_remove(&at.attribute.name)
+    }
+
+    /// Takes the elements of an attribute out; a single value is one. They are
+    /// to be put back with [`Document::put_elements`].
+    pub(in crate::scim) fn take_elements(&mut self, at: &AttributeRef) -> Vec<Value> {
+        let container = self.container_mut(at);
+        match container.and_then(|all| all.get_mut(&at.attribute.name)).map(Value::take) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(elements)) => elements,
+            Some(single) => vec![single],
+        }
+    }
+
+    /// Gives the attribute these elements, or the last if it is single-valued.
+    pub(in crate::scim) fn put_elements(&mut self, at: &AttributeRef, mut elements: Vec<Value>) {
+        let value = match at.attribute.multi_valued {
+            true => (!elements.is_empty()).then_some(Value::Array(elements)),
+            false => elements.pop(),
         };
-        container.swap_remove(&at.attribute.name)
+        self.set(at, value);
+    }
+
+    /// What holds the attribute that `at` names.
+    fn container_mut(&mut self, at: &AttributeRef) -> Option<&mut Map<String, Value>> {
+        match &at.extension {
+            None => Some(&mut self.attributes),
+            Some(urn) => self.attributes.get_mut(&**urn)?.as_object_mut(),
+        }
     }
 
     fn insert_last(&mut self, at: &AttributeRef, value: Value) {

@@ -5,9 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{Document, MAX_ELEMENTS, MAX_KEY_BYTES};
+use super::{Document, MAX_DOCUMENT_BYTES, MAX_ELEMENTS, MAX_KEY_BYTES};
 use crate::scim::{
     ScimError,
     dialect::Leniency,
@@ -37,6 +37,7 @@ pub(in crate::scim) fn finish(
     }
     check_extensions(resource_type, &document)?;
     check_keys(resource_type, &document)?;
+    check_size(&document)?;
     Ok(document.ordered(resource_type))
 }
 
@@ -63,9 +64,7 @@ fn tidy(elements: &[Value], leniency: &Leniency) -> Option<Vec<Value>> {
     for element in elements.iter().filter(|element| !drops(element)) {
         let key = Key::of(element);
         match places.get(&key).and_then(|place| tidied.get_mut(*place)) {
-            Some(Value::Object(known)) => {
-                known.extend(element.as_object().cloned().unwrap_or_default())
-            }
+            Some(Value::Object(known)) => merge(known, element),
             Some(_) => (),
             None => {
                 places.insert(key, tidied.len());
@@ -74,6 +73,34 @@ fn tidy(elements: &[Value], leniency: &Leniency) -> Option<Vec<Value>> {
         }
     }
     Some(tidied)
+}
+
+/// What `newer` says of an element that is known. Not to be primary is what an
+/// element is that says nothing of it.
+fn merge(known: &mut Map<String, Value>, newer: &Value) {
+    for (name, value) in newer.as_object().into_iter().flatten() {
+        let says_nothing = name == "primary" && *value == false && !known.contains_key(name);
+        if !says_nothing {
+            known.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+/// Whether two elements are one: they have the same `type` and `value`.
+pub(in crate::scim) fn is_same(one: &Value, other: &Value) -> bool {
+    Key::of(one) == Key::of(other)
+}
+
+/// Whether an element is the primary one.
+pub(in crate::scim) fn is_primary(element: &Value) -> bool {
+    element.get("primary") == Some(&Value::Bool(true))
+}
+
+/// Makes an element not the primary one.
+pub(in crate::scim) fn unset_primary(element: &mut Value) {
+    if let Some(primary) = element.get_mut("primary") {
+        *primary = Value::Bool(false);
+    }
 }
 
 /// By what two elements are the same.
@@ -157,6 +184,25 @@ fn check_keys(resource_type: &ResourceType, document: &Document) -> Result<(), S
         }
     }
     Ok(())
+}
+
+fn check_size(document: &Document) -> Result<(), ScimError> {
+    fn bytes(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(bytes).sum(),
+            Value::Object(parts) => {
+                parts.iter().map(|(name, value)| name.len() + bytes(value)).sum()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+    }
+    match MAX_DOCUMENT_BYTES < document.attributes().values().map(bytes).sum() {
+        true => Err(ScimError::InvalidValue(format!(
+            "the attributes hold more than {MAX_DOCUMENT_BYTES} bytes together, which is the limit"
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// No immutable attribute that had a value has another (RFC 7643 §7).

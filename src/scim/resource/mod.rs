@@ -5,11 +5,13 @@
 //! §2.5). [`render`] puts the server's attributes around a stored document
 //! without reading it; a [`Projection`] takes away what was not asked for.
 
+mod certificate;
 mod document;
 mod finish;
 mod members;
 mod precondition;
 mod project;
+mod reference;
 mod render;
 #[cfg(test)]
 pub(in crate::scim) mod tests;
@@ -28,7 +30,9 @@ pub use render::{Facts, render, represent};
 pub(in crate::scim) use validate::check_secret;
 pub use validate::{Incoming, changes, validate};
 
-pub(in crate::scim) use finish::{check_count, check_immutable, finish};
+pub(in crate::scim) use finish::{
+    check_count, check_immutable, finish, is_primary, is_same, unset_primary,
+};
 pub(in crate::scim) use members::read_members;
 pub(in crate::scim) use value::{Parts, Reader, clip};
 
@@ -36,6 +40,8 @@ pub(in crate::scim) use value::{Parts, Reader, clip};
 pub const MAX_STRING_BYTES: usize = 64 * 1024;
 /// Longest value of an attribute that is looked up by, in bytes of its key.
 pub const MAX_KEY_BYTES: usize = 1024;
+/// Longest text of all attributes of a resource together, in bytes; members apart.
+pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 /// Most elements of a multi-valued attribute other than `members`.
 pub const MAX_ELEMENTS: usize = 1000;
 

@@ -32,8 +32,8 @@ pub struct Incoming {
 ///
 /// # Errors
 ///
-/// [`ScimError::InvalidSyntax`] if `schemas` is missing or not a list;
-/// [`ScimError::InvalidValue`] if it names the wrong schemas, or an attribute is
+/// [`ScimError::InvalidSyntax`] if `schemas` is missing, not a list, or lacks the
+/// base schema; [`ScimError::InvalidValue`] if it names other schemas, or an attribute is
 /// unknown, of the wrong type, too long, or required and missing;
 /// [`ScimError::Mutability`] if a PUT changes an immutable attribute.
 pub fn validate(
@@ -121,7 +121,7 @@ fn check_schemas(
         given.iter().filter_map(Value::as_str).any(|given| given.eq_ignore_ascii_case(urn))
     };
     if !names(base) {
-        return Err(ScimError::InvalidValue(format!("`schemas` must contain `{base}`")));
+        return Err(ScimError::InvalidSyntax(format!("`schemas` must contain `{base}`")));
     }
     let known = |given: &Value| {
         given.as_str().is_some_and(|urn| {

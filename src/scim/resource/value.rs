@@ -12,7 +12,11 @@ use base64::{
 };
 use serde_json::{Map, Value};
 
-use super::{MAX_ELEMENTS, MAX_STRING_BYTES};
+use super::{
+    MAX_ELEMENTS, MAX_STRING_BYTES, certificate,
+    finish::{is_primary, is_same, unset_primary},
+    reference,
+};
 use crate::scim::{
     ScimError, date_time,
     dialect::Leniency,
@@ -116,20 +120,18 @@ impl<'a> Reader<'a> {
 
     /// At most one element is primary, RFC 7643 §2.4.
     fn one_primary(&self, path: &str, elements: &mut [Value]) -> Result<(), ScimError> {
-        let mut seen = false;
-        for element in elements.iter_mut().filter_map(Value::as_object_mut) {
-            if element.get("primary") != Some(&Value::Bool(true)) {
-                continue;
-            }
-            if seen && !self.leniency.first_primary {
+        let Some(first) = elements.iter().position(is_primary) else { return Ok(()) };
+        let (before, after) = elements.split_at_mut(first + 1);
+        for element in after.iter_mut().filter(|element| is_primary(element)) {
+            if !self.leniency.first_primary {
                 return Err(ScimError::InvalidValue(format!(
                     "more than one element of `{path}` is primary"
                 )));
             }
-            if seen {
-                element.insert("primary".to_owned(), false.into());
+            // The same element again will be one with the first.
+            if before.last().is_some_and(|first| !is_same(element, first)) {
+                unset_primary(element);
             }
-            seen = true;
         }
         Ok(())
     }
@@ -279,7 +281,11 @@ impl<'a> Reader<'a> {
             )));
         }
         let read = self.typed(attribute.attribute_type, value);
-        read.map(Some).ok_or_else(|| expected(path, word(attribute)))
+        let read = read.ok_or_else(|| expected(path, word(attribute)))?;
+        if !self.leniency.free_values {
+            check_form(attribute.attribute_type, path, &read)?;
+        }
+        Ok(Some(read))
     }
 
     fn typed(&self, attribute_type: AttributeType, value: Value) -> Option<Value> {
@@ -304,6 +310,22 @@ impl<'a> Reader<'a> {
             }
             _ => None,
         }
+    }
+}
+
+/// A reference is a URI (RFC 7643 §2.3.7), a certificate one certificate (§4.1.2).
+fn check_form(attribute_type: AttributeType, path: &str, value: &Value) -> Result<(), ScimError> {
+    let text = value.as_str().unwrap_or_default();
+    match attribute_type {
+        AttributeType::Reference if !reference::is_reference(text) => Err(expected(path, "a URI")),
+        AttributeType::Binary if path == "x509Certificates.value" => {
+            let der = BASE64.decode(text).unwrap_or_default();
+            match certificate::is_certificate(&der) {
+                true => Ok(()),
+                false => Err(expected(path, "one DER certificate in base64")),
+            }
+        }
+        _ => Ok(()),
     }
 }
 
