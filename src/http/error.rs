@@ -43,6 +43,11 @@ impl Refusal {
         Self { status, scim_type: None, detail: detail.into(), header: None }
     }
 
+    /// The answer to a path at which nothing stands.
+    pub(super) fn nowhere() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "there is no such endpoint")
+    }
+
     pub(super) fn status(&self) -> StatusCode {
         self.status
     }
@@ -194,7 +199,7 @@ pub(super) fn scim_response(error: poem::Error) -> Response {
 fn refusal(error: &poem::Error) -> Refusal {
     let status = error.status();
     if error.is::<NotFoundError>() || error.is::<ParsePathError>() {
-        return Refusal::new(StatusCode::NOT_FOUND, "there is no such endpoint");
+        return Refusal::nowhere();
     }
     if error.is::<MethodNotAllowedError>() {
         return Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this endpoint has no such method");

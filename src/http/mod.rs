@@ -82,10 +82,8 @@ impl Public {
             };
         }
         let Some((tenant, rest)) = tenant_of(&path) else { return nowhere() };
-        match rest.strip_prefix("/scim/v2") {
-            Some(path) if path.is_empty() || path.starts_with('/') => {
-                self.scim.answer(request, tenant, path).await
-            }
+        match scim_path(rest) {
+            Some(path) => self.scim.answer(request, tenant, path).await,
             _ => self.events.answer(request, tenant, rest).await.unwrap_or_else(nowhere),
         }
     }
@@ -109,6 +107,17 @@ fn tenant_of(path: &str) -> Option<(&str, &str)> {
     rest.split_at_checked(end)
 }
 
+/// The path below a tenant's SCIM base.
+///
+/// Without a version in it the newest is meant, which is the only one (RFC 7644
+/// §3.13).
+fn scim_path(path: &str) -> Option<&str> {
+    let below = path.strip_prefix("/scim")?;
+    let is_end = |path: &str| path.is_empty() || path.starts_with('/');
+    let versioned = below.strip_prefix("/v2").filter(|below| is_end(below));
+    versioned.or_else(|| is_end(below).then_some(below))
+}
+
 /// The answer to a request that missed its deadline.
 fn late() -> Response {
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "the request took too long; try again later")
@@ -117,5 +126,5 @@ fn late() -> Response {
 }
 
 fn nowhere() -> Response {
-    Refusal::new(StatusCode::NOT_FOUND, "there is no such endpoint").into_response()
+    Refusal::nowhere().into_response()
 }

@@ -19,6 +19,8 @@ pub enum ScimType {
     NoTarget,
     /// A value does not fit its attribute.
     InvalidValue,
+    /// The path names a version of the protocol that is not spoken.
+    InvalidVers,
 }
 
 impl ScimType {
@@ -33,6 +35,7 @@ impl ScimType {
             Self::InvalidPath => "invalidPath",
             Self::NoTarget => "noTarget",
             Self::InvalidValue => "invalidValue",
+            Self::InvalidVers => "invalidVers",
         }
     }
 }
@@ -62,6 +65,9 @@ pub enum ScimError {
     /// A value does not fit its attribute.
     #[error("{0}")]
     InvalidValue(String),
+    /// The path names a version of the protocol that this server does not speak.
+    #[error("this server speaks SCIM 2.0, at `/scim/v2`, and no other version")]
+    InvalidVersion,
     /// The operation would change an attribute that may not change.
     #[error("`{path}` is {mutability} and cannot be changed")]
     Mutability {
@@ -120,6 +126,7 @@ impl ScimError {
             | Self::InvalidPath(_)
             | Self::NoTarget(_)
             | Self::InvalidValue(_)
+            | Self::InvalidVersion
             | Self::Mutability { .. } => 400,
             Self::LacksScope { .. } | Self::Forbidden(_) => 403,
             Self::NotFound { .. } => 404,
@@ -139,6 +146,7 @@ impl ScimError {
             Self::InvalidPath(_) => Some(ScimType::InvalidPath),
             Self::NoTarget(_) => Some(ScimType::NoTarget),
             Self::InvalidValue(_) => Some(ScimType::InvalidValue),
+            Self::InvalidVersion => Some(ScimType::InvalidVers),
             Self::Mutability { .. } => Some(ScimType::Mutability),
             Self::Uniqueness { .. } => Some(ScimType::Uniqueness),
             Self::LacksScope { .. }

@@ -2,6 +2,7 @@
 
 mod discovery;
 mod messages;
+mod places;
 mod wrong;
 
 use std::collections::BTreeSet;

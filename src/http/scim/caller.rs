@@ -8,7 +8,7 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 
-use crate::{provision::Access, scim::schema::ResourceType, tenant::Caller};
+use crate::{http::error::Refusal, provision::Access, scim::schema::ResourceType, tenant::Caller};
 
 /// Whom the request speaks for: its token was checked before it came here.
 #[derive(Debug, Clone)]
@@ -25,6 +25,18 @@ impl BearerCaller {
     pub(super) fn on_groups(self) -> Access {
         let resource_type = self.0.registry.group();
         self.on(resource_type)
+    }
+
+    /// The caller's access to what is at the endpoint of that name.
+    ///
+    /// # Errors
+    ///
+    /// A refusal with 404 if the tenant has no such type.
+    pub(super) fn at(self, endpoint: &str) -> Result<Access, Refusal> {
+        let mut types = self.0.registry.resource_types().iter();
+        let found = types.find(|kind| kind.endpoint.strip_prefix('/') == Some(endpoint));
+        let resource_type = found.cloned().ok_or_else(Refusal::nowhere)?;
+        Ok(self.on(resource_type))
     }
 
     fn on(self, resource_type: Arc<ResourceType>) -> Access {

@@ -35,6 +35,15 @@ fn resource(resource_type: &ResourceType) -> MetaSchema {
     }
 }
 
+/// What resources of every type have (RFC 7643 §3.1).
+fn any_resource() -> MetaSchema {
+    let registry = Registry::builtin();
+    MetaSchema {
+        additional_properties: Some(Box::new(inline(MetaSchema::ANY))),
+        ..object(&registry.user().common, "A resource; `/Schemas` tells what its type has.")
+    }
+}
+
 fn object(attributes: &[std::sync::Arc<Attribute>], description: &str) -> MetaSchema {
     MetaSchema {
         description: Some(name(description)),
@@ -181,12 +190,14 @@ body! {
     User: described(ResourceType::USER), None;
     /// A group.
     Group: described(ResourceType::GROUP), None;
+    /// A resource of a type that the tenant has added.
+    Resource: any_resource(), None;
     /// A page of users.
     UserList: list("User"), Some(User::register);
     /// A page of groups.
     GroupList: list("Group"), Some(Group::register);
     /// A page of resources of every type.
-    ResourceList: list("User"), Some(User::register);
+    ResourceList: list("Resource"), Some(Resource::register);
     /// A PATCH request.
     PatchOp: patch_op(), None;
     /// A query in a body.

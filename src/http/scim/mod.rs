@@ -7,12 +7,11 @@
 mod caller;
 mod describe;
 mod discovery;
-mod groups;
+mod endpoints;
 mod parameters;
+mod places;
 mod resources;
-mod search;
 mod unsupported;
-mod users;
 
 use std::sync::Arc;
 
@@ -30,14 +29,16 @@ use super::{
 };
 use crate::{
     provision::Provisioner,
-    scim::ScimError,
+    scim::{ScimError, schema::Registry},
     tenant::{Caller, MediaType},
 };
+use places::Place;
 
 type Apis = (
-    users::UsersApi,
-    groups::GroupsApi,
-    search::SearchApi,
+    endpoints::UsersApi,
+    endpoints::GroupsApi,
+    endpoints::CustomApi,
+    endpoints::BaseApi,
     discovery::DiscoveryApi,
     unsupported::UnsupportedApi,
 );
@@ -45,9 +46,10 @@ type Apis = (
 /// The routes below the base; their handlers find the [`Provisioner`] in the request.
 fn service() -> OpenApiService<Apis, ()> {
     let apis = (
-        users::UsersApi,
-        groups::GroupsApi,
-        search::SearchApi,
+        endpoints::UsersApi,
+        endpoints::GroupsApi,
+        endpoints::CustomApi,
+        endpoints::BaseApi,
         discovery::DiscoveryApi,
         unsupported::UnsupportedApi,
     );
@@ -94,45 +96,56 @@ impl Base {
     /// Answers a request of `tenant` whose path below the base is `path`.
     pub(super) async fn answer(&self, mut request: Request, tenant: &str, path: &str) -> Response {
         let mut accept = Accept::of(&request);
-        let admitted = match self.admit(&mut request, tenant, path).await {
-            Ok(()) => Ok(request),
-            Err(refusal) => Err(refusal.into_response()),
+        let is_head = *request.method() == Method::HEAD;
+        let response = match self.admit(&mut request, tenant, path).await {
+            Ok(place) => {
+                if let Some(caller) = request.data::<Arc<Caller>>() {
+                    accept = accept.unless_set(caller.settings.media_type);
+                }
+                let answered = self.routes.call(request).await;
+                allow(answered.unwrap_or_else(scim_response), place.methods)
+            }
+            Err(refusal) => refusal.into_response(),
         };
-        let method = admitted.as_ref().map(|request| request.method().clone()).ok();
-        if let Some(caller) = admitted.as_ref().ok().and_then(Request::data::<Arc<Caller>>) {
-            accept = accept.unless_set(caller.settings.media_type);
-        }
-        let response = match admitted {
-            Ok(request) => match self.routes.call(request).await {
-                Ok(response) => response,
-                Err(error) => scim_response(error),
-            },
-            Err(response) => response,
-        };
-        finish(response, path, method, accept)
+        let response = finish(response, accept);
+        if is_head { without_body(response).await } else { response }
     }
 
-    async fn admit(&self, request: &mut Request, tenant: &str, path: &str) -> Result<(), Refusal> {
+    /// Makes the request one that the routes know: of a caller, to a place that
+    /// is there.
+    async fn admit(
+        &self,
+        request: &mut Request,
+        tenant: &str,
+        path: &str,
+    ) -> Result<Place, Refusal> {
         let caller = self.authenticate(request, tenant, path).await?;
         let leniency = caller.as_ref().map(|caller| caller.dialect.leniency());
         let loose = leniency.is_none_or(|leniency| leniency.loose_paths);
-        if leniency.is_some_and(|leniency| !leniency.loose_paths)
-            && matches!(Accept::of(request), Accept::NoJson)
-        {
+        let registry = match &caller {
+            Some(caller) => Arc::clone(&caller.registry),
+            None => Registry::shared(),
+        };
+        let Some(place) = Place::find(path, &registry, loose) else {
+            return Err(nowhere(path));
+        };
+        if !loose && matches!(Accept::of(request), Accept::NoJson) {
             return Err(Refusal::new(
                 StatusCode::NOT_ACCEPTABLE,
                 "answers are application/scim+json or application/json",
             ));
         }
-        let path = parameters::canonical_path(path, loose);
         let query = parameters::canonical_query(request.uri().query().unwrap_or_default())?;
         let uri = match query.is_empty() {
-            true => path,
-            false => format!("{path}?{query}"),
+            true => place.path.clone(),
+            false => format!("{}?{query}", place.path),
         };
         *request.uri_mut() = uri
             .parse::<Uri>()
             .map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, "the path cannot be read"))?;
+        if request.method() == Method::HEAD {
+            request.set_method(Method::GET);
+        }
         if caller.is_some() {
             refuse_large(request, self.max_body_bytes)?;
         }
@@ -141,7 +154,7 @@ impl Base {
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller);
         }
-        Ok(())
+        Ok(place)
     }
 
     /// The service provider's configuration may be read by anybody (RFC 7643 §5);
@@ -216,20 +229,42 @@ impl Accept {
     }
 }
 
-/// What every answer gets: a media type, no caching, and `Allow` where it is due.
-fn finish(mut response: Response, path: &str, method: Option<Method>, accept: Accept) -> Response {
-    let status = response.status();
+/// The answer to a path at which nothing stands; a version has an answer of its
+/// own (RFC 7644 §3.13).
+fn nowhere(path: &str) -> Refusal {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let number = first.strip_prefix(['v', 'V']).unwrap_or_default();
+    match !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => ScimError::InvalidVersion.into(),
+        false => Refusal::nowhere(),
+    }
+}
+
+/// Tells which methods there are to who has used another.
+fn allow(mut response: Response, methods: &'static str) -> Response {
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+    }
+    response
+}
+
+/// What every answer gets: the media type that was asked for, and no caching.
+fn finish(mut response: Response, accept: Accept) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let is_scim = headers.get(header::CONTENT_TYPE).is_some_and(|value| value == SCIM_JSON);
     if is_scim && accept == Accept::Json {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(header::ALLOW, HeaderValue::from_static(parameters::allowed_methods(path)));
-    }
-    if method == Some(Method::HEAD) {
-        response.set_body(poem::Body::empty());
+    response
+}
+
+/// The answer to HEAD: that to GET, with the length of its body in the body's
+/// place (RFC 9110 §9.3.2).
+async fn without_body(mut response: Response) -> Response {
+    let body = response.take_body().into_bytes().await.unwrap_or_default();
+    if !body.is_empty() {
+        response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     response
 }

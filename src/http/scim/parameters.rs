@@ -1,21 +1,8 @@
-//! Paths and queries in the form that the routes know.
+//! Queries in the form that the handlers know.
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use crate::{http::error::Refusal, scim::ScimError};
-
-/// Endpoints, with the methods of the collection.
-const ENDPOINTS: [(&str, &str); 9] = [
-    ("Users", "GET, HEAD, POST"),
-    ("Groups", "GET, HEAD, POST"),
-    ("ServiceProviderConfig", "GET, HEAD"),
-    ("ResourceTypes", "GET, HEAD"),
-    ("Schemas", "GET, HEAD"),
-    ("Bulk", "POST"),
-    ("Me", "GET, HEAD, POST, PUT, PATCH, DELETE"),
-    (".search", "POST"),
-    ("async", "GET, HEAD"),
-];
 
 /// Query parameters that mean something.
 const PARAMETERS: [&str; 8] = [
@@ -46,43 +33,6 @@ const QUERY: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
-
-/// The path below the base, with a slash in front: endpoint names as the RFC
-/// spells them, no slash at the end. Only a lenient connection gets this help.
-pub(super) fn canonical_path(path: &str, loose: bool) -> String {
-    let path = path.trim_start_matches('/');
-    if !loose {
-        return format!("/{path}");
-    }
-    let path = path.trim_end_matches('/');
-    let (first, rest) = match path.split_once('/') {
-        Some((first, rest)) => (first, Some(rest)),
-        None => (path, None),
-    };
-    // Some clients call the configuration by the name of its schema's topic.
-    let first = if first.eq_ignore_ascii_case("serviceConfiguration") {
-        "ServiceProviderConfig"
-    } else {
-        let known = ENDPOINTS.iter().find(|(name, _)| name.eq_ignore_ascii_case(first));
-        known.map_or(first, |(name, _)| name)
-    };
-    match rest {
-        Some(rest) => format!("/{first}/{rest}"),
-        None => format!("/{first}"),
-    }
-}
-
-/// The methods of the endpoint that a path names.
-pub(super) fn allowed_methods(path: &str) -> &'static str {
-    let path = path.trim_matches('/');
-    let (first, rest) = path.split_once('/').unwrap_or((path, ""));
-    match ENDPOINTS.iter().find(|(name, _)| name.eq_ignore_ascii_case(first)) {
-        Some(("Users" | "Groups", _)) if rest == ".search" => "POST",
-        Some(("Users" | "Groups", _)) if !rest.is_empty() => "DELETE, GET, HEAD, PATCH, PUT",
-        Some((_, methods)) => methods,
-        None => "GET",
-    }
-}
 
 /// The parameters that mean something, under the RFC's spelling of their names,
 /// each once.
@@ -129,20 +79,6 @@ fn decode(text: &str, plus_is_space: bool) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_lenient_path_is_spelt_as_the_rfc_does() {
-        for (path, canonical) in [
-            ("/Users/", "/Users"),
-            ("/users/a%2Fb", "/Users/a%2Fb"),
-            ("/schemas/User", "/Schemas/User"),
-            ("/serviceConfiguration", "/ServiceProviderConfig"),
-            ("/Elsewhere", "/Elsewhere"),
-        ] {
-            assert_eq!(canonical_path(path, true), canonical);
-        }
-        assert_eq!(canonical_path("/users/", false), "/users/");
-    }
 
     #[test]
     fn a_query_keeps_what_means_something() {
