@@ -121,7 +121,7 @@ impl Access {
         match error {
             StoreError::Duplicate(UniqueKey::Resource) => {
                 let path = if self.resource_type.is_user() { "userName" } else { "displayName" };
-                ScimError::Uniqueness { path }.into()
+                ScimError::Uniqueness { path: path.to_owned() }.into()
             }
             other => other.into(),
         }

@@ -131,7 +131,7 @@ impl Provisioner {
         derived: &Derived,
         projection: &Projection,
     ) -> Result<String, ProvisionError> {
-        if projection.is_default() {
+        if projection.is_default() && !access.resource_type.hides_parts() {
             let location = self.location(access, stored.id);
             let facts = facts(&access.resource_type, stored, &location);
             return Ok(render(&stored.document, &facts, derived.as_extra()));

@@ -80,7 +80,7 @@ pub enum ScimError {
     #[error("the value of `{path}` is already in use")]
     Uniqueness {
         /// The attribute.
-        path: &'static str,
+        path: String,
     },
     /// No such resource, or one of another tenant; the two look alike on purpose.
     #[error("{resource_type} `{id}` was not found")]

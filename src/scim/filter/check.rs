@@ -10,7 +10,7 @@ use crate::scim::{
     date_time::parse_date_time,
     dialect::Leniency,
     path::{AttributePath, AttributeRef, Resolved, resolve, resolve_sub},
-    schema::{AttributeType, ResourceType, Returned},
+    schema::{AttributeType, ResourceType},
     text::fold,
 };
 
@@ -134,9 +134,7 @@ impl Checker<'_> {
             }
             Scope::Element(attribute) => sub_attribute(attribute, path)?,
         };
-        if attribute.attribute.returned == Returned::Never
-            || attribute.leaf().returned == Returned::Never
-        {
+        if attribute.attribute.is_secret() || attribute.leaf().is_secret() {
             return invalid(format!("`{attribute}` is never returned and cannot be filtered on"));
         }
         Ok(attribute)

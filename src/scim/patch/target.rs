@@ -11,7 +11,7 @@ use crate::scim::{
     filter::{CompareOp, Filter, Literal, check_element},
     path::{AttributeRef, resolve_sub},
     resource::check_secret,
-    schema::{Mutability, Returned},
+    schema::Mutability,
 };
 
 impl Parser<'_> {
@@ -36,12 +36,15 @@ impl Parser<'_> {
         }
         value.as_ref().map_or(Ok(()), |value| self.count(value))?;
         match (verb, value) {
-            (Verb::Remove, _) if at.attribute.returned == Returned::Never => Ok(()),
+            (Verb::Remove, _) if self.resource_type.discards(&at) => Ok(()),
             (Verb::Remove, value) => self.remove(at, value),
             (_, value) => {
                 let value = value.unwrap_or(Value::Null);
-                if at.attribute.returned == Returned::Never {
+                if self.resource_type.discards(&at) {
                     return check_secret(&mut self.reader, &at, value);
+                }
+                if at.leaf().is_secret() {
+                    self.reader.overlook(&at.to_string());
                 }
                 self.assign(verb, at, value)
             }

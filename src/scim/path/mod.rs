@@ -15,10 +15,7 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-use crate::scim::{
-    filter::Filter,
-    schema::{Attribute, AttributeType},
-};
+use crate::scim::{filter::Filter, schema::Attribute};
 
 pub(in crate::scim) use parse::attribute_path;
 pub use parse::{parse_attribute_path, parse_patch_path};
@@ -86,13 +83,8 @@ impl AttributeRef {
     }
 
     /// Whether letter case counts when values are compared.
-    ///
-    /// References and binaries always compare exactly (RFC 7643 §2.3.6, §2.3.7),
-    /// although §8.7.1 prints `caseExact` as false for some of them.
     pub fn is_case_exact(&self) -> bool {
-        let leaf = self.leaf();
-        leaf.case_exact
-            || matches!(leaf.attribute_type, AttributeType::Reference | AttributeType::Binary)
+        self.leaf().compares_exactly()
     }
 }
 

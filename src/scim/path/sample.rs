@@ -101,6 +101,8 @@ fn of(name: &str, attribute_type: AttributeType) -> Attribute {
         returned: Returned::Default,
         uniqueness: Uniqueness::None,
         canonical_values: Vec::new(),
+        is_closed: false,
+        is_indexed: false,
         reference_types: Vec::new(),
         sub_attributes: Vec::new(),
     }

@@ -12,9 +12,14 @@ use crate::scim::{
     ScimError,
     dialect::Leniency,
     path::AttributeRef,
-    schema::{Mutability, ResourceType, Returned},
+    schema::{Mutability, ResourceType},
     text,
 };
+
+/// Most values of one resource that have a row in the value index.
+const MAX_INDEXED_VALUES: usize = 4100;
+/// Most values of one resource that no other may have.
+const MAX_UNIQUE_VALUES: usize = 500;
 
 /// The document as it is stored: canonical order, no element twice, none
 /// without content, everything required present, every limit kept.
@@ -33,12 +38,22 @@ pub(in crate::scim) fn finish(
                 document.set(&at, (!tidied.is_empty()).then_some(Value::Array(tidied)));
             }
         }
-        check_required(resource_type, &document, &at)?;
     }
-    check_extensions(resource_type, &document)?;
-    check_keys(resource_type, &document)?;
+    check_whole(resource_type, &document)?;
     check_size(&document)?;
     Ok(document.ordered(resource_type))
+}
+
+/// Everything required is there, and every key fits its index.
+pub(super) fn check_whole(
+    resource_type: &ResourceType,
+    document: &Document,
+) -> Result<(), ScimError> {
+    for at in resource_type.attributes() {
+        check_required(resource_type, document, &at)?;
+    }
+    check_extensions(resource_type, document)?;
+    check_keys(resource_type, document)
 }
 
 /// An attribute has no more elements than the limit.
@@ -138,7 +153,7 @@ fn check_required(
         None => true,
         Some(urn) => document.attributes().contains_key(&**urn),
     };
-    let kept = at.attribute.returned != Returned::Never
+    let kept = !resource_type.discards(at)
         && at.attribute.mutability != Mutability::ReadOnly
         && !(resource_type.is_group() && at.attribute.name == "members");
     if !present || !kept {
@@ -175,15 +190,34 @@ fn check_keys(resource_type: &ResourceType, document: &Document) -> Result<(), S
         )),
         _ => Ok(()),
     };
-    for name in ["userName", "displayName", "externalId"] {
-        document.attributes().get(name).map_or(Ok(()), |value| fits(name, value))?;
+    let builtin = resource_type.is_user() || resource_type.is_group();
+    let columns: &[&str] =
+        if builtin { &["userName", "displayName", "externalId"] } else { &["externalId"] };
+    for name in columns {
+        document.attributes().get(*name).map_or(Ok(()), |value| fits(name, value))?;
     }
-    for indexed in resource_type.indexed_attributes().iter().filter(|indexed| !indexed.long) {
+    let (mut indexed_values, mut unique_values) = (0, 0);
+    for indexed in resource_type.indexed_attributes() {
         for (_, value) in document.values(&indexed.attribute) {
-            fits(&indexed.path, value)?;
+            let elements = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+            indexed_values += elements.len();
+            unique_values += if indexed.unique { elements.len() } else { 0 };
+            if !indexed.long {
+                elements.iter().try_for_each(|value| fits(&indexed.path, value))?;
+            }
         }
     }
-    Ok(())
+    within("indexed", indexed_values, MAX_INDEXED_VALUES)?;
+    within("unique", unique_values, MAX_UNIQUE_VALUES)
+}
+
+fn within(what: &str, count: usize, most: usize) -> Result<(), ScimError> {
+    match most < count {
+        true => Err(ScimError::InvalidValue(format!(
+            "the resource has more than {most} values of {what} attributes, which is the limit"
+        ))),
+        false => Ok(()),
+    }
 }
 
 fn check_size(document: &Document) -> Result<(), ScimError> {

@@ -11,6 +11,7 @@ mod finish;
 mod members;
 mod precondition;
 mod project;
+mod recheck;
 mod reference;
 mod render;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use document::{CorruptDocument, Document};
 pub use members::Member;
 pub use precondition::{Precondition, Preconditions};
 pub use project::{MAX_NAMES, Projection};
+pub use recheck::{check_stored, may_conflict};
 pub use render::{Facts, render, represent};
 pub(in crate::scim) use validate::check_secret;
 pub use validate::{Incoming, changes, validate};

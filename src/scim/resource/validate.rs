@@ -9,7 +9,7 @@ use crate::scim::{
     ScimError,
     dialect::Leniency,
     path::{self, AttributePath, AttributeRef, PatchPath, Resolved},
-    schema::{Mutability, ResourceType, Returned, Schema},
+    schema::{Mutability, ResourceType, Schema},
 };
 
 /// What a client sent for a resource, checked.
@@ -73,7 +73,8 @@ pub fn validate(
     Ok(Incoming { document, members, ignored: reader.ignored })
 }
 
-/// What a PUT leaves as it was: immutable attributes that it does not name, and
+/// What a PUT leaves as it was: immutable attributes that it does not name, those
+/// whose values it could not have read, and
 /// `active` if the dialect says so, because some directories never send it and
 /// would enable whom another has disabled.
 fn keep(
@@ -83,8 +84,8 @@ fn keep(
     leniency: &Leniency,
 ) {
     for at in resource_type.attributes() {
-        let immutable = at.attribute.mutability == Mutability::Immutable;
-        if immutable && document.get(&at).is_none() {
+        let kept = at.attribute.mutability == Mutability::Immutable || at.attribute.is_secret();
+        if kept && document.get(&at).is_none() {
             document.set(&at, current.get(&at).cloned());
         }
     }
@@ -208,10 +209,13 @@ impl Intake<'_> {
             }
             _ => (at, value),
         };
-        if at.attribute.returned == Returned::Never {
+        if self.resource_type.discards(&at) {
             return check_secret(&mut self.reader, &at, value);
         }
         let read = self.reader.read(&at, value)?;
+        if read.is_some() && at.leaf().is_secret() {
+            self.reader.overlook(&at.to_string());
+        }
         if read.is_some() && !(self.aliases && self.document.get(&at).is_some()) {
             self.document.set(&at, read);
         }
@@ -267,8 +271,9 @@ pub(in crate::scim) fn check_secret(
     at: &AttributeRef,
     value: Value,
 ) -> Result<(), ScimError> {
+    let is_blank = value == "";
     match reader.read(at, value)? {
-        Some(Value::String(text)) if text.is_empty() => {
+        None if is_blank && !reader.leniency.empty_string_clears => {
             Err(ScimError::InvalidValue(format!("`{at}` must not be empty")))
         }
         Some(_) => {

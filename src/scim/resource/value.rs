@@ -22,6 +22,7 @@ use crate::scim::{
     dialect::Leniency,
     path::AttributeRef,
     schema::{Attribute, AttributeType, Mutability},
+    text::fold,
 };
 
 /// Padding may be missing, RFC 7643 §2.3.6.
@@ -32,6 +33,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// Most names that are remembered as ignored.
 const MAX_IGNORED: usize = 100;
+
+/// Canonical values that an error names.
+const MAX_SHOWN: usize = 10;
 
 /// Sub-attributes with their values, in the order of the schema.
 pub(in crate::scim) type Parts = Vec<(Arc<Attribute>, Option<Value>)>;
@@ -87,10 +91,15 @@ impl<'a> Reader<'a> {
         path: &str,
         value: Value,
     ) -> Result<Option<Value>, ScimError> {
-        match attribute.multi_valued {
-            true => self.read_array(attribute, path, value),
-            false => self.read_single(attribute, path, value),
-        }
+        let read = match attribute.multi_valued {
+            true => self.read_array(attribute, path, value)?,
+            false => self.read_single(attribute, path, value)?,
+        };
+        // Of what nobody can read, only that it is there is kept.
+        Ok(match attribute.is_secret() {
+            true => read.filter(|value| value != "").map(|_| Value::Bool(true)),
+            false => read,
+        })
     }
 
     fn read_array(
@@ -259,7 +268,7 @@ impl<'a> Reader<'a> {
         attribute.sub_attribute(name).or_else(alias)
     }
 
-    fn read_simple(
+    pub(in crate::scim) fn read_simple(
         &mut self,
         attribute: &Attribute,
         path: &str,
@@ -285,7 +294,10 @@ impl<'a> Reader<'a> {
         if !self.leniency.free_values {
             check_form(attribute.attribute_type, path, &read)?;
         }
-        Ok(Some(read))
+        match attribute.is_closed && !is_canonical(attribute, &read) {
+            true => Err(expected(path, &canonical_values(attribute))),
+            false => Ok(Some(read)),
+        }
     }
 
     fn typed(&self, attribute_type: AttributeType, value: Value) -> Option<Value> {
@@ -327,6 +339,26 @@ fn check_form(attribute_type: AttributeType, path: &str, value: &Value) -> Resul
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a value is one of those that the schema names (RFC 7643 §7).
+fn is_canonical(attribute: &Attribute, value: &Value) -> bool {
+    let Some(text) = value.as_str() else { return true };
+    attribute.canonical_values.iter().any(|known| match attribute.compares_exactly() {
+        true => known == text,
+        false => fold(known) == fold(text),
+    })
+}
+
+fn canonical_values(attribute: &Attribute) -> String {
+    let shown: Vec<String> = attribute
+        .canonical_values
+        .iter()
+        .take(MAX_SHOWN)
+        .map(|value| format!("`{value}`"))
+        .collect();
+    let more = if MAX_SHOWN < attribute.canonical_values.len() { ", …" } else { "" };
+    format!("one of {}{more}", shown.join(", "))
 }
 
 fn word(attribute: &Attribute) -> &'static str {

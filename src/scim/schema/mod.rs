@@ -2,19 +2,37 @@
 //!
 //! RFC 7643 §2.2 (characteristics), §7 (schemas as data), §6 (resource types).
 //! The schemas of RFC 7643 lie beside this file as JSON and are read once, by
-//! [`Registry::builtin`].
+//! [`Registry::builtin`]. A tenant's own are read from the same form
+//! ([`read_custom`], [`TypeDefinition`]) and added by [`Registry::with`].
+//!
+//! What a schema says of an attribute is what the server does. Where RFC 7643 §7
+//! leaves a choice:
+//!
+//! - `canonicalValues` of a tenant's own attribute are all there are, unless the
+//!   definition says `"openValues": true`; those of the RFC's schemas are
+//!   suggestions.
+//! - `uniqueness` of `server` and of `global` both hold within the tenant and type.
+//! - An attribute whose value nobody can read (`returned` is `never`, or
+//!   `mutability` is `writeOnly`) is checked; that it has a value is kept, the value is not.
+//! - `"indexed": true` in a definition makes filters on the attribute fast;
+//!   unique attributes are indexed anyway.
 
 mod read;
 mod registry;
+mod resource_type;
+mod rules;
 #[cfg(test)]
 mod tests;
+mod type_definition;
+mod write;
 
-use std::sync::{Arc, LazyLock};
-
-use crate::scim::{path::AttributeRef, urn};
+use std::sync::Arc;
 
 pub use read::{SchemaError, read, read_value};
 pub use registry::Registry;
+pub use resource_type::{IndexedAttribute, ResourceType};
+pub use rules::{Limits, read_custom};
+pub use type_definition::TypeDefinition;
 
 /// Data type of an attribute, RFC 7643 §2.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,11 +56,12 @@ pub enum AttributeType {
 }
 
 /// Who may change an attribute, RFC 7643 §7.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mutability {
     /// Only the server.
     ReadOnly,
     /// Anybody, at any time.
+    #[default]
     ReadWrite,
     /// Anybody, once.
     Immutable,
@@ -51,13 +70,14 @@ pub enum Mutability {
 }
 
 /// When an attribute is in an answer, RFC 7643 §7.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Returned {
     /// In every answer.
     Always,
     /// In none.
     Never,
     /// Unless the request excludes it or names others.
+    #[default]
     Default,
     /// If the request names it.
     Request,
@@ -95,8 +115,12 @@ pub struct Attribute {
     pub returned: Returned,
     /// How far its value is unique.
     pub uniqueness: Uniqueness,
-    /// Values suggested by the schema; others are accepted too.
+    /// Values that the schema names.
     pub canonical_values: Vec<String>,
+    /// Whether no value but the canonical ones is accepted.
+    pub is_closed: bool,
+    /// Whether its definition asks for an index.
+    pub is_indexed: bool,
     /// What a reference may name.
     pub reference_types: Vec<String>,
     /// Sub-attributes of a complex attribute.
@@ -112,6 +136,25 @@ impl Attribute {
     /// Whether the attribute is [`AttributeType::Complex`].
     pub fn is_complex(&self) -> bool {
         self.attribute_type == AttributeType::Complex
+    }
+
+    /// Whether nobody can read its value.
+    pub fn is_secret(&self) -> bool {
+        self.returned == Returned::Never || self.mutability == Mutability::WriteOnly
+    }
+
+    /// Whether two resources of a type may not share a value.
+    pub fn is_unique(&self) -> bool {
+        self.uniqueness != Uniqueness::None
+    }
+
+    /// Whether letter case counts when values are compared.
+    ///
+    /// References and binaries always compare exactly (RFC 7643 §2.3.6, §2.3.7),
+    /// although §8.7.1 prints `caseExact` as false for some of them.
+    pub fn compares_exactly(&self) -> bool {
+        self.case_exact
+            || matches!(self.attribute_type, AttributeType::Reference | AttributeType::Binary)
     }
 }
 
@@ -142,149 +185,4 @@ pub struct SchemaExtension {
     pub schema: Arc<Schema>,
     /// Whether every resource of the type must have it.
     pub required: bool,
-}
-
-/// A resource type with its schemas, RFC 7643 §6.
-#[derive(Debug, Clone)]
-pub struct ResourceType {
-    /// Number under which rows of this type are stored; never reused.
-    pub code: i16,
-    /// Name, such as `User`.
-    pub name: String,
-    /// Path relative to the SCIM base, with a leading slash, such as `/Users`.
-    pub endpoint: String,
-    /// What it is for, for people.
-    pub description: String,
-    /// Base schema.
-    pub schema: Arc<Schema>,
-    /// Extensions in order.
-    pub extensions: Vec<SchemaExtension>,
-    /// `schemas`, `id`, `externalId` and `meta` (RFC 7643 §3.1), which every
-    /// type has and no schema lists.
-    pub common: Arc<[Arc<Attribute>]>,
-}
-
-/// Users are the one type with such attributes, and their schema is compiled in.
-static USER_INDEX: LazyLock<Vec<IndexedAttribute>> = LazyLock::new(|| {
-    let registry = Registry::shared();
-    let user = registry.by_code(ResourceType::USER);
-    user.map_or_else(Vec::new, |user| {
-        INDEXED.iter().filter_map(|entry| user.indexed(*entry)).collect()
-    })
-});
-
-/// An attribute whose values have rows in the value index, so that filters on
-/// it need not look at every resource.
-#[derive(Debug, Clone)]
-pub struct IndexedAttribute {
-    /// The path as [`AttributeRef`] prints it.
-    pub path: String,
-    /// The attribute.
-    pub attribute: AttributeRef,
-    /// Whether values may be longer than an index key; such keys are a prefix.
-    pub long: bool,
-}
-
-/// What directories look users up by: extension, attribute, sub-attribute, long.
-const INDEXED: [(Option<&str>, &str, Option<&str>, bool); 9] = [
-    (None, "emails", Some("value"), false),
-    (None, "phoneNumbers", Some("value"), false),
-    (None, "name", Some("familyName"), false),
-    (None, "name", Some("givenName"), false),
-    (None, "roles", Some("value"), true),
-    (None, "entitlements", Some("value"), true),
-    (Some(urn::ENTERPRISE_USER), "employeeNumber", None, false),
-    (Some(urn::ENTERPRISE_USER), "department", None, false),
-    (Some(urn::ENTERPRISE_USER), "manager", Some("value"), false),
-];
-
-impl ResourceType {
-    /// Code of users.
-    pub const USER: i16 = 1;
-    /// Code of groups.
-    pub const GROUP: i16 = 2;
-
-    /// A resource type; `names` are its name, endpoint and description.
-    pub fn new(
-        code: i16,
-        names: (&str, &str, &str),
-        schema: Arc<Schema>,
-        extensions: Vec<SchemaExtension>,
-        common: Arc<[Arc<Attribute>]>,
-    ) -> Self {
-        let (name, endpoint, description) = names;
-        Self {
-            code,
-            name: name.to_owned(),
-            endpoint: endpoint.to_owned(),
-            description: description.to_owned(),
-            schema,
-            extensions,
-            common,
-        }
-    }
-
-    fn indexed(
-        &self,
-        (urn, name, sub, long): (Option<&str>, &str, Option<&str>, bool),
-    ) -> Option<IndexedAttribute> {
-        let (extension, attribute) = match urn {
-            None => (None, self.schema.attribute(name)?),
-            Some(urn) => {
-                let schema = &self.extension(urn)?.schema;
-                (Some(Arc::clone(&schema.id)), schema.attribute(name)?)
-            }
-        };
-        let sub_attribute = match sub {
-            None => None,
-            Some(sub) => Some(Arc::clone(attribute.sub_attribute(sub)?)),
-        };
-        let attribute = AttributeRef { extension, attribute: Arc::clone(attribute), sub_attribute };
-        Some(IndexedAttribute { path: attribute.to_string(), attribute, long })
-    }
-
-    /// Every attribute a client may set, in the order of documents: `externalId`,
-    /// those of the base schema, those of the extensions.
-    pub fn attributes(&self) -> impl Iterator<Item = AttributeRef> {
-        let refer = |extension: Option<&Arc<str>>, attribute: &Arc<Attribute>| AttributeRef {
-            extension: extension.cloned(),
-            attribute: Arc::clone(attribute),
-            sub_attribute: None,
-        };
-        let common = self.common.iter().filter(|attribute| attribute.name == "externalId");
-        let core = common.chain(&self.schema.attributes).map(move |found| refer(None, found));
-        let extensions = self.extensions.iter().flat_map(move |extension| {
-            let urn = &extension.schema.id;
-            extension.schema.attributes.iter().map(move |found| refer(Some(urn), found))
-        });
-        core.chain(extensions)
-    }
-
-    /// The attributes whose values have rows in the value index.
-    pub fn indexed_attributes(&self) -> &'static [IndexedAttribute] {
-        if self.is_user() { &USER_INDEX } else { &[] }
-    }
-
-    /// Whether this is the core Group type.
-    pub fn is_group(&self) -> bool {
-        self.code == Self::GROUP
-    }
-
-    /// Whether this is the core User type.
-    pub fn is_user(&self) -> bool {
-        self.code == Self::USER
-    }
-
-    /// The common or core attribute of that name, without regard to case.
-    pub fn core_attribute(&self, name: &str) -> Option<&Arc<Attribute>> {
-        self.common
-            .iter()
-            .find(|attribute| attribute.name.eq_ignore_ascii_case(name))
-            .or_else(|| self.schema.attribute(name))
-    }
-
-    /// The extension with that URN, without regard to case.
-    pub fn extension(&self, urn: &str) -> Option<&SchemaExtension> {
-        self.extensions.iter().find(|extension| extension.schema.id.eq_ignore_ascii_case(urn))
-    }
 }

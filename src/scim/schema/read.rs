@@ -1,61 +1,63 @@
-//! Reads schemas from their JSON form (RFC 7643 §7), and writes it.
+//! Reads schemas from their JSON form (RFC 7643 §7).
 //!
 //! The built-in schemas and those a tenant brings pass through the same
 //! function, so that both are held to the same rules.
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{Attribute, AttributeType, Mutability, Returned, Schema, Uniqueness};
+use super::{
+    Attribute, AttributeType, Schema, Uniqueness,
+    rules::{Limits, is_name},
+    write::{MUTABILITIES, RETURNED, TYPES, UNIQUENESSES},
+};
 use crate::scim::urn;
 
-/// Most attributes of a schema, sub-attributes included.
-const MAX_ATTRIBUTES: usize = 500;
-/// Longest name, in bytes.
-const MAX_NAME_BYTES: usize = 128;
-/// Longest description or canonical value, in bytes.
-const MAX_TEXT_BYTES: usize = 4096;
-
-/// A fault in the JSON form of a schema.
+/// A fault in a schema or resource type that somebody brings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SchemaError {
-    /// The text is not JSON.
-    #[error("the schema is not JSON: {0}")]
-    Syntax(String),
-    /// A member is missing or has the wrong type.
-    #[error("`{at}`: expected {expected}")]
-    Expected {
-        /// The attribute and the member.
-        at: String,
-        /// What should be there.
-        expected: &'static str,
-    },
-    /// A name that RFC 7643 §2.1 does not allow.
-    #[error("`{0}` is not the name of an attribute")]
-    Name(String),
-    /// Two attributes whose names differ at most in case.
-    #[error("`{0}` is defined twice")]
-    Duplicate(String),
-    /// A complex attribute in a complex attribute, RFC 7643 §2.3.8.
-    #[error("`{0}` is complex and lies in a complex attribute")]
-    Nested(String),
-    /// A complex attribute without sub-attributes.
-    #[error("`{0}` is complex and has no sub-attributes")]
-    Empty(String),
-    /// Too large.
-    #[error("the schema has more than {MAX_ATTRIBUTES} attributes")]
-    TooMany,
+#[error("`{at}`: {rule}")]
+pub struct SchemaError {
+    /// Where in the JSON: `attributes[2].subAttributes[0].type`.
+    pub at: String,
+    /// The rule that is broken.
+    pub rule: String,
 }
+
+impl SchemaError {
+    pub(super) fn new(at: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { at: at.into(), rule: rule.into() }
+    }
+}
+
+const SCHEMA_MEMBERS: [&str; 6] = ["schemas", "id", "name", "description", "attributes", "meta"];
+
+/// `indexed` and `openValues` are ours.
+const ATTRIBUTE_MEMBERS: [&str; 14] = [
+    "name",
+    "type",
+    "multiValued",
+    "description",
+    "required",
+    "canonicalValues",
+    "caseExact",
+    "mutability",
+    "returned",
+    "uniqueness",
+    "referenceTypes",
+    "subAttributes",
+    "indexed",
+    "openValues",
+];
 
 /// Reads a schema from its JSON text.
 ///
 /// # Errors
 ///
-/// [`SchemaError`] that names the attribute and the rule it breaks.
+/// [`SchemaError`] that names the place and the rule it breaks.
 pub fn read(text: &str) -> Result<Schema, SchemaError> {
-    let value =
-        serde_json::from_str(text).map_err(|error| SchemaError::Syntax(error.to_string()))?;
+    let value = serde_json::from_str(text)
+        .map_err(|error| SchemaError::new("schema", format!("is not JSON: {error}")))?;
     read_value(&value)
 }
 
@@ -65,39 +67,44 @@ pub fn read(text: &str) -> Result<Schema, SchemaError> {
 ///
 /// # Errors
 ///
-/// [`SchemaError`] that names the attribute and the rule it breaks.
+/// [`SchemaError`] that names the place and the rule it breaks.
 pub fn read_value(value: &Value) -> Result<Schema, SchemaError> {
-    let object = value.as_object().ok_or_else(|| expected("schema", "an object"))?;
-    let id = text(object, "schema", "id")?.ok_or_else(|| expected("schema.id", "a URN"))?;
-    let name = text(object, "schema", "name")?.unwrap_or_else(|| id.clone());
-    let attributes = list(object, "schema", "attributes")?;
+    let place = Place::new(value, "schema", "", &SCHEMA_MEMBERS)?;
+    let id = place.text("id")?.ok_or_else(|| SchemaError::new("id", "is missing: a URN"))?;
+    let attributes = place.list("attributes")?;
     if attributes.is_empty() {
-        return Err(expected("schema.attributes", "at least one attribute"));
+        return Err(SchemaError::new("attributes", "expected at least one attribute"));
     }
-    let mut left = MAX_ATTRIBUTES;
+    let mut left = Limits::ATTRIBUTES;
     // The schema of schemas is the one schema that describes itself, and needs
     // one level more than the others may have (RFC 7643 §8.7.2).
     let depth = if id == urn::SCHEMA { 2 } else { 1 };
     Ok(Schema {
-        name,
-        description: text(object, "schema", "description")?.unwrap_or_default(),
-        attributes: read_attributes(attributes, "", depth, &mut left)?,
+        name: place.text("name")?.unwrap_or_else(|| id.clone()),
+        description: place.text("description")?.unwrap_or_default(),
+        attributes: read_attributes(attributes, "attributes", depth, &mut left)?,
         id: Arc::from(id),
     })
 }
 
 fn read_attributes(
     list: &[Value],
-    parent: &str,
+    at: &str,
     depth: usize,
     left: &mut usize,
 ) -> Result<Vec<Arc<Attribute>>, SchemaError> {
-    let mut attributes: Vec<Arc<Attribute>> = Vec::with_capacity(list.len());
-    for value in list {
-        *left = left.checked_sub(1).ok_or(SchemaError::TooMany)?;
-        let attribute = read_attribute(value, parent, depth, left)?;
+    let mut attributes: Vec<Arc<Attribute>> = Vec::new();
+    for (index, value) in list.iter().enumerate() {
+        let at = format!("{at}[{index}]");
+        *left = left.checked_sub(1).ok_or_else(|| {
+            let rule =
+                format!("a schema has at most {} attributes, parts included", Limits::ATTRIBUTES);
+            SchemaError::new(&at, rule)
+        })?;
+        let attribute = read_attribute(value, &at, depth, left)?;
         if attributes.iter().any(|other| other.name.eq_ignore_ascii_case(&attribute.name)) {
-            return Err(SchemaError::Duplicate(join(parent, &attribute.name)));
+            let rule = format!("`{}` is defined twice; letter case does not count", attribute.name);
+            return Err(SchemaError::new(format!("{at}.name"), rule));
         }
         attributes.push(Arc::new(attribute));
     }
@@ -106,194 +113,173 @@ fn read_attributes(
 
 fn read_attribute(
     value: &Value,
-    parent: &str,
+    at: &str,
     depth: usize,
     left: &mut usize,
 ) -> Result<Attribute, SchemaError> {
-    let object = value.as_object().ok_or_else(|| expected(parent, "an object"))?;
-    let name = text(object, parent, "name")?.ok_or_else(|| expected(parent, "a name"))?;
+    let place = Place::new(value, at, at, &ATTRIBUTE_MEMBERS)?;
+    let name = place.text("name")?.unwrap_or_default();
     if !is_name(&name) {
-        return Err(SchemaError::Name(join(parent, &name)));
+        return Err(place.fault(
+            "name",
+            "expected a letter, then letters, digits, `-`, `_` or `$`, at most 128 bytes in all \
+             (RFC 7643 §2.1)",
+        ));
     }
-    let at = join(parent, &name);
-    let attribute_type = keyword(object, &at, "type", &TYPES, AttributeType::String)?;
-    let sub_attributes = match (attribute_type, depth) {
-        (AttributeType::Complex, 0) => return Err(SchemaError::Nested(at)),
-        (AttributeType::Complex, _) => {
-            read_attributes(list(object, &at, "subAttributes")?, &at, depth - 1, left)?
-        }
-        _ => Vec::new(),
-    };
-    if attribute_type == AttributeType::Complex && sub_attributes.is_empty() {
-        return Err(SchemaError::Empty(at));
+    let attribute_type = place.keyword("type", &TYPES)?.unwrap_or(AttributeType::String);
+    let uniqueness = place.keyword("uniqueness", &UNIQUENESSES)?.unwrap_or(Uniqueness::None);
+    let case_exact = place.flag("caseExact")?;
+    if attribute_type == AttributeType::Complex && (case_exact || uniqueness != Uniqueness::None) {
+        let member = if case_exact { "caseExact" } else { "uniqueness" };
+        return Err(
+            place.fault(member, "says nothing about a complex attribute: state it of its parts")
+        );
     }
+    let canonical_values = place.texts("canonicalValues", Limits::CANONICAL_VALUES)?;
     Ok(Attribute {
-        description: text(object, &at, "description")?.unwrap_or_default(),
+        description: place.text("description")?.unwrap_or_default(),
         attribute_type,
-        multi_valued: flag(object, &at, "multiValued")?,
-        required: flag(object, &at, "required")?,
-        case_exact: flag(object, &at, "caseExact")?,
-        mutability: keyword(object, &at, "mutability", &MUTABILITIES, Mutability::ReadWrite)?,
-        returned: keyword(object, &at, "returned", &RETURNED, Returned::Default)?,
-        uniqueness: keyword(object, &at, "uniqueness", &UNIQUENESSES, Uniqueness::None)?,
-        canonical_values: texts(object, &at, "canonicalValues")?,
-        reference_types: texts(object, &at, "referenceTypes")?,
-        sub_attributes,
+        multi_valued: place.flag("multiValued")?,
+        required: place.flag("required")?,
+        case_exact,
+        mutability: place.keyword("mutability", &MUTABILITIES)?.unwrap_or_default(),
+        returned: place.keyword("returned", &RETURNED)?.unwrap_or_default(),
+        uniqueness,
+        canonical_values,
+        is_closed: false,
+        is_indexed: place.flag("indexed")?,
+        reference_types: place.texts("referenceTypes", Limits::CANONICAL_VALUES)?,
+        sub_attributes: read_parts(&place, attribute_type, depth, left)?,
         name,
     })
 }
 
-/// `ALPHA *( "$" / "-" / "_" / DIGIT / ALPHA )` or `$ref`, RFC 7643 §2.1.
-fn is_name(name: &str) -> bool {
-    let rest = name.strip_prefix(|first: char| first.is_ascii_alphabetic());
-    name == "$ref"
-        || (name.len() <= MAX_NAME_BYTES
-            && rest.is_some_and(|rest| {
-                rest.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '$' | '-' | '_'))
-            }))
-}
-
-const TYPES: [(&str, AttributeType); 8] = [
-    ("string", AttributeType::String),
-    ("boolean", AttributeType::Boolean),
-    ("decimal", AttributeType::Decimal),
-    ("integer", AttributeType::Integer),
-    ("dateTime", AttributeType::DateTime),
-    ("binary", AttributeType::Binary),
-    ("reference", AttributeType::Reference),
-    ("complex", AttributeType::Complex),
-];
-
-const MUTABILITIES: [(&str, Mutability); 4] = [
-    ("readOnly", Mutability::ReadOnly),
-    ("readWrite", Mutability::ReadWrite),
-    ("immutable", Mutability::Immutable),
-    ("writeOnly", Mutability::WriteOnly),
-];
-
-const RETURNED: [(&str, Returned); 4] = [
-    ("always", Returned::Always),
-    ("never", Returned::Never),
-    ("default", Returned::Default),
-    ("request", Returned::Request),
-];
-
-const UNIQUENESSES: [(&str, Uniqueness); 3] =
-    [("none", Uniqueness::None), ("server", Uniqueness::Server), ("global", Uniqueness::Global)];
-
-fn keyword<T: Copy, const N: usize>(
-    object: &Map<String, Value>,
-    at: &str,
-    member: &str,
-    words: &[(&str, T); N],
-    default: T,
-) -> Result<T, SchemaError> {
-    let Some(word) = text(object, at, member)? else { return Ok(default) };
-    let known = words.iter().find(|(name, _)| name.eq_ignore_ascii_case(&word));
-    known
-        .map(|(_, value)| *value)
-        .ok_or_else(|| expected(&join(at, member), "a keyword of RFC 7643 §7"))
-}
-
-fn word<T: PartialEq, const N: usize>(words: &[(&'static str, T); N], value: &T) -> &'static str {
-    words.iter().find(|(_, other)| other == value).map_or("", |(name, _)| name)
-}
-
-fn text(
-    object: &Map<String, Value>,
-    at: &str,
-    member: &str,
-) -> Result<Option<String>, SchemaError> {
-    match object.get(member) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.len() <= MAX_TEXT_BYTES => Ok(Some(text.clone())),
-        Some(_) => Err(expected(&join(at, member), "a string of at most 4096 bytes")),
+fn read_parts(
+    place: &Place<'_>,
+    attribute_type: AttributeType,
+    depth: usize,
+    left: &mut usize,
+) -> Result<Vec<Arc<Attribute>>, SchemaError> {
+    let parts = place.list("subAttributes")?;
+    match (attribute_type, depth) {
+        (AttributeType::Complex, 0) => {
+            Err(place.fault("type", "a complex attribute has no complex part (RFC 7643 §2.3.8)"))
+        }
+        (AttributeType::Complex, _) if parts.is_empty() => {
+            Err(place.fault("subAttributes", "a complex attribute has at least one part"))
+        }
+        (AttributeType::Complex, _) if Limits::PARTS < parts.len() => {
+            let rule = format!("an attribute has at most {} parts", Limits::PARTS);
+            Err(place.fault("subAttributes", &rule))
+        }
+        (AttributeType::Complex, _) => {
+            read_attributes(parts, &place.at("subAttributes"), depth - 1, left)
+        }
+        _ if parts.is_empty() => Ok(Vec::new()),
+        _ => Err(place.fault("subAttributes", "only a complex attribute has parts")),
     }
 }
 
-fn flag(object: &Map<String, Value>, at: &str, member: &str) -> Result<bool, SchemaError> {
-    match object.get(member) {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => Err(expected(&join(at, member), "true or false")),
-    }
-}
-
-fn list<'a>(
+/// A JSON object and where it stands.
+pub(super) struct Place<'a> {
     object: &'a Map<String, Value>,
-    at: &str,
-    member: &str,
-) -> Result<&'a [Value], SchemaError> {
-    match object.get(member) {
-        None | Some(Value::Null) => Ok(&[]),
-        Some(Value::Array(list)) => Ok(list),
-        Some(_) => Err(expected(&join(at, member), "an array")),
+    prefix: String,
+}
+
+impl<'a> Place<'a> {
+    /// The object at `at`, whose members are among `known`.
+    pub(super) fn new(
+        value: &'a Value,
+        at: &str,
+        prefix: &str,
+        known: &[&str],
+    ) -> Result<Self, SchemaError> {
+        let object = value.as_object().ok_or_else(|| SchemaError::new(at, "expected an object"))?;
+        let place = Self { object, prefix: prefix.to_owned() };
+        match object.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => {
+                let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
+                let rule = format!("is not known here; expected some of {}", known.join(", "));
+                Err(place.fault(&name, &rule))
+            }
+            None => Ok(place),
+        }
     }
-}
 
-fn texts(object: &Map<String, Value>, at: &str, member: &str) -> Result<Vec<String>, SchemaError> {
-    let values = list(object, at, member)?.iter();
-    values
-        .map(|value| match value {
-            Value::String(text) if text.len() <= MAX_TEXT_BYTES => Ok(text.clone()),
-            _ => Err(expected(&join(at, member), "an array of strings")),
-        })
-        .collect()
-}
-
-fn join(parent: &str, name: &str) -> String {
-    if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
-}
-
-fn expected(at: &str, expected: &'static str) -> SchemaError {
-    SchemaError::Expected { at: at.to_owned(), expected }
-}
-
-impl Schema {
-    /// The JSON form of RFC 7643 §7, without `schemas` and `meta`.
-    pub fn to_value(&self) -> Value {
-        json!({
-            "id": &*self.id,
-            "name": self.name,
-            "description": self.description,
-            "attributes": self.attributes.iter().map(|attribute| attribute.to_value()).collect::<Vec<_>>(),
-        })
+    /// Where a member stands.
+    pub(super) fn at(&self, member: &str) -> String {
+        match self.prefix.is_empty() {
+            true => member.to_owned(),
+            false => format!("{}.{member}", self.prefix),
+        }
     }
-}
 
-impl Attribute {
-    /// The JSON form of RFC 7643 §7.
-    pub fn to_value(&self) -> Value {
-        let mut object = Map::new();
-        let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
-        put("name", self.name.clone().into());
-        put("type", word(&TYPES, &self.attribute_type).into());
-        put("multiValued", self.multi_valued.into());
-        if !self.description.is_empty() {
-            put("description", self.description.clone().into());
+    /// A fault of a member.
+    pub(super) fn fault(&self, member: &str, rule: &str) -> SchemaError {
+        SchemaError::new(self.at(member), rule)
+    }
+
+    /// A string, unless it is not there.
+    pub(super) fn text(&self, member: &str) -> Result<Option<String>, SchemaError> {
+        match self.object.get(member) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text.len() <= Limits::TEXT_BYTES => Ok(Some(text.clone())),
+            Some(Value::String(_)) => {
+                let rule =
+                    format!("is longer than {} bytes, which is the limit", Limits::TEXT_BYTES);
+                Err(self.fault(member, &rule))
+            }
+            Some(_) => Err(self.fault(member, "expected a string")),
         }
-        put("required", self.required.into());
-        if !self.canonical_values.is_empty() {
-            put("canonicalValues", self.canonical_values.clone().into());
+    }
+
+    /// A boolean; false if it is not there.
+    pub(super) fn flag(&self, member: &str) -> Result<bool, SchemaError> {
+        match self.object.get(member) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(self.fault(member, "expected true or false")),
         }
-        // Neither says anything about a complex attribute or a boolean.
-        let compared =
-            !matches!(self.attribute_type, AttributeType::Complex | AttributeType::Boolean);
-        if compared {
-            put("caseExact", self.case_exact.into());
+    }
+
+    /// An array; empty if it is not there.
+    pub(super) fn list(&self, member: &str) -> Result<&'a [Value], SchemaError> {
+        match self.object.get(member) {
+            None | Some(Value::Null) => Ok(&[]),
+            Some(Value::Array(list)) => Ok(list),
+            Some(_) => Err(self.fault(member, "expected an array")),
         }
-        put("mutability", word(&MUTABILITIES, &self.mutability).into());
-        put("returned", word(&RETURNED, &self.returned).into());
-        if compared {
-            put("uniqueness", word(&UNIQUENESSES, &self.uniqueness).into());
+    }
+
+    fn texts(&self, member: &str, most: usize) -> Result<Vec<String>, SchemaError> {
+        let list = self.list(member)?;
+        if most < list.len() {
+            return Err(
+                self.fault(member, &format!("has more than {most} values, which is the limit"))
+            );
         }
-        if !self.reference_types.is_empty() {
-            put("referenceTypes", self.reference_types.clone().into());
+        let text = |value: &Value| match value {
+            Value::String(text) if text.len() <= Limits::TEXT_BYTES => Ok(text.clone()),
+            _ => {
+                let rule = format!("expected strings of at most {} bytes", Limits::TEXT_BYTES);
+                Err(self.fault(member, &rule))
+            }
+        };
+        list.iter().map(text).collect()
+    }
+
+    fn keyword<T: Copy, const N: usize>(
+        &self,
+        member: &str,
+        words: &[(&str, T); N],
+    ) -> Result<Option<T>, SchemaError> {
+        let Some(word) = self.text(member)? else { return Ok(None) };
+        match words.iter().find(|(name, _)| name.eq_ignore_ascii_case(&word)) {
+            Some((_, value)) => Ok(Some(*value)),
+            None => {
+                let names = words.each_ref().map(|(name, _)| *name).join(", ");
+                Err(self.fault(member, &format!("expected one of {names}")))
+            }
         }
-        if self.is_complex() {
-            let subs = self.sub_attributes.iter().map(|sub| sub.to_value());
-            put("subAttributes", subs.collect());
-        }
-        Value::Object(object)
     }
 }
