@@ -16,6 +16,7 @@ mod support;
 
 mod admin;
 mod architecture;
+mod asking;
 mod cli;
 mod concurrency;
 mod connections;
@@ -27,6 +28,8 @@ mod filters;
 mod hostile;
 mod limits;
 mod openapi;
+mod patching;
 mod protocol;
+mod replacing;
 mod tenancy;
 mod traffic;

@@ -183,6 +183,7 @@ fn what_is_returned_follows_the_schema() {
     let slots = |slot: Value| json!({ "slots": [slot] });
     let usual = json!({ "level": 7, "slots": [{ "value": "v" }] });
     check_shown(None, None, usual.clone()); // R42, R43, R44
+    assert!(gadget().hides_parts() && !resource_type("/Users").hides_parts());
     check_shown(None, Some("name,id,schemas"), usual); // R41
     check_shown(Some("level"), None, json!({ "level": 7 })); // R43
     check_shown(Some("CODE"), None, json!({ "code": "c" })); // R44, R306
