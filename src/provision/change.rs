@@ -128,6 +128,8 @@ impl Provisioner {
             false => RowChange::Update {
                 document: stored.document.clone(),
                 keys: ResourceKeys::of(&access.resource_type, after, unique_names),
+                same_unique: access.resource_type.is_user()
+                    && before.user_name() == after.user_name(),
             },
         };
         if !members.is_empty() {

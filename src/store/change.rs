@@ -35,6 +35,9 @@ pub enum RowChange {
         document: String,
         /// Its keys.
         keys: ResourceKeys,
+        /// Whether the row has the unique key that it shall have. Somebody whose
+        /// name turned out to be another's can be changed, and disabled, all the same.
+        same_unique: bool,
     },
     /// The same document under a new version: members changed.
     Touch,
@@ -186,9 +189,10 @@ impl TenantTx {
                 pieces.extend(self.values_piece(change, keys));
                 pieces
             }
-            RowChange::Update { document, keys } => {
-                let mut pieces =
-                    vec![Piece { name: "row", sql: self.update_row(change, document, keys) }];
+            RowChange::Update { document, keys, same_unique } => {
+                let unique = (!same_unique).then_some(&keys.unique);
+                let row = self.update_row(change, document, keys, unique);
+                let mut pieces = vec![Piece { name: "row", sql: row }];
                 if self.backend == DbBackend::Postgres {
                     pieces.extend(self.values_difference(change, keys));
                 } else {
@@ -226,10 +230,18 @@ impl TenantTx {
         ]])
     }
 
-    fn update_row(&self, change: &Change, document: &str, keys: &ResourceKeys) -> Sql {
-        self.touched(change)
-            .push(", unique_key = ?")
-            .bind(keys.unique.clone())
+    fn update_row(
+        &self,
+        change: &Change,
+        document: &str,
+        keys: &ResourceKeys,
+        unique: Option<&Option<String>>,
+    ) -> Sql {
+        let touched = match unique {
+            Some(unique) => self.touched(change).push(", unique_key = ?").bind(unique.clone()),
+            None => self.touched(change),
+        };
+        touched
             .push(", external_id = ?")
             .bind(keys.external_id.clone())
             .push(", display_key = ?")

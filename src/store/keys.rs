@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use crate::scim::{resource::Document, schema::ResourceType, text::fold};
+use crate::scim::{
+    resource::Document,
+    schema::ResourceType,
+    text::{fold, user_name_key},
+};
 
 /// Longest key in bytes; longer values of attributes that may be long are cut
 /// here and compared again on the document. PostgreSQL cannot index 2,700 bytes.
@@ -22,7 +26,7 @@ pub struct ValueKey {
 /// The keys of one resource.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ResourceKeys {
-    /// Folded `userName` of a user, or `displayName` of a group that must be unique.
+    /// Prepared `userName` of a user, or folded `displayName` of a group that must be unique.
     pub unique: Option<String>,
     /// `externalId`, as it is.
     pub external_id: Option<String>,
@@ -39,7 +43,7 @@ impl ResourceKeys {
     pub fn of(resource_type: &ResourceType, document: &Document, unique_group_names: bool) -> Self {
         let display = document.display_name().map(key);
         let unique = match resource_type.is_user() {
-            true => document.user_name().map(key),
+            true => document.user_name().map(|name| cut(&user_name_key(name)).to_owned()),
             false if unique_group_names && resource_type.is_group() => display.clone(),
             false => None,
         };
@@ -70,10 +74,7 @@ fn values(resource_type: &ResourceType, document: &Document) -> Vec<ValueKey> {
             let (Some(text), Ok(element)) = (value.as_str(), i16::try_from(element)) else {
                 continue;
             };
-            let key = match indexed.attribute.is_case_exact() {
-                true => cut(text).to_owned(),
-                false => key(text),
-            };
+            let key = cut(&indexed.attribute.key(text)).to_owned();
             keys.push(ValueKey { path: indexed.path.clone(), key, element });
         }
     }

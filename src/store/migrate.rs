@@ -4,9 +4,22 @@ use std::time::Duration;
 
 use muster_migrations::Migrator;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
-use sea_orm_migration::{MigrationStatus, MigratorTrait};
+use sea_orm_migration::{MigrationStatus, MigrationTrait, MigratorTrait};
 
-use super::{Location, StoreError, postgres, sqlite};
+use super::{Location, StoreError, postgres, sqlite, user_names::UserNameKeys};
+
+/// The steps of the schema, and behind them those that need to know what the
+/// stored data means.
+struct Steps;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Steps {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        let mut steps = Migrator::migrations();
+        steps.push(Box::new(UserNameKeys));
+        steps
+    }
+}
 
 /// What to do with the schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +73,7 @@ pub async fn migrate(
 /// looks again.
 async fn up(connection: &DatabaseConnection) -> Result<(), StoreError> {
     let mut attempts = 1;
-    while let Err(error) = Migrator::up(connection, None).await {
+    while let Err(error) = Steps::up(connection, None).await {
         if connection.get_database_backend() == DbBackend::Postgres || ATTEMPTS <= attempts {
             return Err(error.into());
         }
@@ -81,10 +94,10 @@ async fn run(
     }
     match command {
         MigrateCommand::Up => up(connection).await?,
-        MigrateCommand::Down { steps } => Migrator::down(connection, Some(steps)).await?,
+        MigrateCommand::Down { steps } => Steps::down(connection, Some(steps)).await?,
         MigrateCommand::Status => {}
     }
-    let steps = Migrator::get_migration_with_status(connection).await?;
+    let steps = Steps::get_migration_with_status(connection).await?;
     Ok(steps
         .iter()
         .map(|step| MigrationState {

@@ -29,6 +29,7 @@ mod sqlite;
 mod statement;
 mod stream;
 mod tenants;
+mod user_names;
 mod view;
 
 use std::{fmt, future::Future, panic::AssertUnwindSafe, path::PathBuf, pin::Pin, sync::Arc};

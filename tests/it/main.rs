@@ -27,6 +27,7 @@ mod events;
 mod filters;
 mod hostile;
 mod limits;
+mod names;
 mod openapi;
 mod patching;
 mod protocol;

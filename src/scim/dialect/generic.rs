@@ -32,5 +32,6 @@ pub(super) const LENIENCY: Leniency = Leniency {
     keep_active_on_put: true,
     unique_group_names: true,
     bare_token: true,
+    loose_user_names: true,
     loose_paths: true,
 };

@@ -78,6 +78,9 @@ pub struct Leniency {
     pub unique_group_names: bool,
     /// `Authorization: <token>` without the word `Bearer`.
     pub bare_token: bool,
+    /// A `userName` that RFC 8265 refuses, such as one with a space, is kept if
+    /// people can tell it from others.
+    pub loose_user_names: bool,
     /// Endpoint names in any case, a trailing slash, `/Schemas/User`.
     pub loose_paths: bool,
 }

@@ -26,5 +26,6 @@ pub(super) const LENIENCY: Leniency = Leniency {
     keep_active_on_put: false,
     unique_group_names: false,
     bare_token: false,
+    loose_user_names: false,
     loose_paths: false,
 };

@@ -11,7 +11,6 @@ use crate::scim::{
     dialect::Leniency,
     path::{AttributePath, AttributeRef, Resolved, resolve, resolve_sub},
     schema::{AttributeType, ResourceType},
-    text::fold,
 };
 
 /// Checks a filter over resources of a type.
@@ -156,15 +155,20 @@ impl Checker<'_> {
         }
         let attribute = default_value(attribute)?;
         fits_operator(&attribute, op)?;
-        let operand = self.operand(&attribute, value)?;
+        let operand = self.operand(&attribute, op, value)?;
         Ok(CheckedFilter::Compare { attribute, op, operand })
     }
 
     /// Gives the literal the attribute's type.
-    fn operand(&self, attribute: &AttributeRef, value: &Literal) -> Result<Operand, ScimError> {
+    fn operand(
+        &self,
+        attribute: &AttributeRef,
+        op: CompareOp,
+        value: &Literal,
+    ) -> Result<Operand, ScimError> {
         let (operand, expected) = match attribute.leaf().attribute_type {
             AttributeType::String | AttributeType::Reference | AttributeType::Binary => {
-                (self.text(attribute, value), "a string in double quotes")
+                (self.text(attribute, op, value), "a string in double quotes")
             }
             AttributeType::Boolean => (self.boolean(value), "true or false, without quotes"),
             AttributeType::Integer => (
@@ -185,7 +189,7 @@ impl Checker<'_> {
         })
     }
 
-    fn text(&self, attribute: &AttributeRef, value: &Literal) -> Option<Operand> {
+    fn text(&self, attribute: &AttributeRef, op: CompareOp, value: &Literal) -> Option<Operand> {
         let text = match value {
             Literal::String(text) => text.clone(),
             Literal::Number(_) | Literal::Boolean(_) if self.leniency.unquoted_literals => {
@@ -193,10 +197,11 @@ impl Checker<'_> {
             }
             Literal::Number(_) | Literal::Boolean(_) | Literal::Null => return None,
         };
-        Some(Operand::Text(match attribute.is_case_exact() {
-            true => text,
-            false => fold(&text).into_owned(),
-        }))
+        let key = match op.is_substring() {
+            true => attribute.part_key(&text),
+            false => attribute.key(&text),
+        };
+        Some(Operand::Text(key.into_owned()))
     }
 
     fn boolean(&self, value: &Literal) -> Option<Operand> {

@@ -2,7 +2,7 @@
 //!
 //! What [`CheckedFilter`] says about its meaning holds here and in SQL.
 
-use std::{borrow::Cow, cmp::Ordering};
+use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
@@ -11,7 +11,6 @@ use crate::scim::{
     date_time::parse_date_time,
     path::AttributeRef,
     schema::{Attribute, AttributeType},
-    text::fold,
 };
 
 /// Whether a resource satisfies the filter.
@@ -127,10 +126,7 @@ fn matches(value: &Value, op: CompareOp, operand: &Operand, attribute: &Attribut
             let Some(value) = value.as_str() else {
                 return op == CompareOp::Ne;
             };
-            let value = match attribute.is_case_exact() {
-                true => Cow::Borrowed(value),
-                false => fold(value),
-            };
+            let value = attribute.key(value);
             match op {
                 CompareOp::Co => return value.contains(text.as_str()),
                 CompareOp::Sw => return value.starts_with(text.as_str()),

@@ -14,7 +14,8 @@ use crate::scim::{
     filter::{CheckedFilter, eval_element},
     path::AttributeRef,
     resource::{
-        Document, Parts, check_count, check_immutable, finish, is_primary, is_same, unset_primary,
+        Document, Parts, check_count, check_immutable, check_user_name, finish, is_primary,
+        is_same, unset_primary,
     },
     schema::{Mutability, ResourceType},
     text,
@@ -111,6 +112,7 @@ pub fn apply(
     if next != *document {
         check_immutable(resource_type, document, &next)?;
         next = finish(resource_type, next, leniency)?;
+        check_user_name(resource_type, Some(document), &next, leniency)?;
     }
     Ok(Patched { document: next, members, ignored: patch.ignored.clone() })
 }

@@ -13,9 +13,9 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use crate::scim::{filter::Filter, schema::Attribute};
+use crate::scim::{filter::Filter, schema::Attribute, text};
 
 pub(in crate::scim) use parse::attribute_path;
 pub use parse::{parse_attribute_path, parse_patch_path};
@@ -85,6 +85,49 @@ impl AttributeRef {
     /// Whether letter case counts when values are compared.
     pub fn is_case_exact(&self) -> bool {
         self.leaf().compares_exactly()
+    }
+}
+
+/// How a text is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    /// As it is.
+    Exact,
+    /// Without regard to case.
+    Folded,
+    /// As a `userName` (RFC 7644 §5).
+    UserName,
+}
+
+impl AttributeRef {
+    fn comparison(&self) -> Comparison {
+        let is_user_name = self.extension.is_none()
+            && self.sub_attribute.is_none()
+            && self.attribute.name == "userName";
+        match self.is_case_exact() {
+            true => Comparison::Exact,
+            false if is_user_name => Comparison::UserName,
+            false => Comparison::Folded,
+        }
+    }
+
+    /// The key under which a value of the attribute is compared, in memory as in
+    /// the database.
+    pub fn key<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.comparison() {
+            Comparison::Exact => Cow::Borrowed(text),
+            Comparison::Folded => text::fold(text),
+            Comparison::UserName => text::user_name_key(text),
+        }
+    }
+
+    /// As [`AttributeRef::key`], of a part that is looked for in values.
+    pub fn part_key<'t>(&self, part: &'t str) -> Cow<'t, str> {
+        match self.comparison() {
+            Comparison::Exact => Cow::Borrowed(part),
+            Comparison::Folded => text::fold(part),
+            Comparison::UserName => text::user_name_part(part),
+        }
     }
 }
 

@@ -184,11 +184,19 @@ fn check_extensions(resource_type: &ResourceType, document: &Document) -> Result
 
 /// Values that are looked up by have keys in an index, whose size is bounded.
 fn check_keys(resource_type: &ResourceType, document: &Document) -> Result<(), ScimError> {
-    let fits = |path: &str, value: &Value| match value.as_str() {
-        Some(value) if MAX_KEY_BYTES < text::fold(value).len() => Err(ScimError::InvalidValue(
-            format!("`{path}` is longer than {MAX_KEY_BYTES} bytes, which is the limit"),
-        )),
-        _ => Ok(()),
+    let fits = |path: &str, value: &Value| {
+        let key = |value| match path == "userName" {
+            true => text::user_name_key(value),
+            false => text::fold(value),
+        };
+        match value.as_str() {
+            Some(value) if MAX_KEY_BYTES < value.len().max(key(value).len()) => {
+                Err(ScimError::InvalidValue(format!(
+                    "`{path}` is longer than {MAX_KEY_BYTES} bytes, which is the limit"
+                )))
+            }
+            _ => Ok(()),
+        }
     };
     let builtin = resource_type.is_user() || resource_type.is_group();
     let columns: &[&str] =
@@ -237,6 +245,25 @@ fn check_size(document: &Document) -> Result<(), ScimError> {
         ))),
         false => Ok(()),
     }
+}
+
+/// A `userName` that is new can be told from others (RFC 7644 §5). One that a
+/// lenient connection stored may stay, whoever changes something else.
+pub(in crate::scim) fn check_user_name(
+    resource_type: &ResourceType,
+    before: Option<&Document>,
+    after: &Document,
+    leniency: &Leniency,
+) -> Result<(), ScimError> {
+    let Some(name) = after.user_name() else { return Ok(()) };
+    if !resource_type.is_user() || before.and_then(Document::user_name) == Some(name) {
+        return Ok(());
+    }
+    let checked = match leniency.loose_user_names {
+        true => text::check_loose_user_name(name),
+        false => text::check_user_name(name),
+    };
+    checked.map_err(|why| ScimError::InvalidValue(format!("`userName`: {why}")))
 }
 
 /// No immutable attribute that had a value has another (RFC 7643 §7).

@@ -33,7 +33,7 @@ pub(in crate::scim) use validate::check_secret;
 pub use validate::{Incoming, changes, validate};
 
 pub(in crate::scim) use finish::{
-    check_count, check_immutable, finish, is_primary, is_same, unset_primary,
+    check_count, check_immutable, check_user_name, finish, is_primary, is_same, unset_primary,
 };
 pub(in crate::scim) use members::read_members;
 pub(in crate::scim) use value::{Parts, Reader, clip};

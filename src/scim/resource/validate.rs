@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::{Document, Member, Reader, check_immutable, clip, finish, read_members};
+use super::{
+    Document, Member, Reader, check_immutable, check_user_name, clip, finish, read_members,
+};
 use crate::scim::{
     ScimError,
     dialect::Leniency,
@@ -70,6 +72,7 @@ pub fn validate(
         set_active(resource_type, &mut document, true);
     }
     let document = finish(resource_type, document, leniency)?;
+    check_user_name(resource_type, current, &document, leniency)?;
     Ok(Incoming { document, members, ignored: reader.ignored })
 }
 

@@ -77,6 +77,8 @@ fn text_follows_the_case_rule_of_its_attribute() {
     holds(&[
         "userName eq \"bjensen\"",
         "USERNAME EQ \"BJENSEN\"",
+        "userName eq \"ｂｊｅｎｓｅｎ \"",
+        "userName co \"ＪＥＮ\"",
         "name.familyName eq \"JENSE\u{301}N\"",
         "displayName ew \"STRASSE\"",
         "externalId eq \"Ext-7\"",
@@ -91,7 +93,8 @@ fn text_follows_the_case_rule_of_its_attribute() {
         "externalId eq \"ext-7\"",
         "id eq \"2819C223-ab\"",
         "profileUrl co \"example\"",
-        "userName eq \"bjensen \"",
+        "userName eq \"bjensen2\"",
+        "userName sw \"bjensen \"",
         "userName ne \"bjensen\"",
         "meta.resourceType eq \"user\"",
     ]);
