@@ -5,6 +5,8 @@
 //! here, is checked against the schema, and comes back as a value; storing it
 //! and answering over HTTP are the business of `provision` and `http`.
 
+#![doc = concat!("\n# Readings\n\n", include_str!("readings.md"))]
+
 pub mod date_time;
 pub mod dialect;
 pub mod discovery;

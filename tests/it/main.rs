@@ -20,6 +20,7 @@ mod asking;
 mod cli;
 mod concurrency;
 mod connections;
+mod coverage;
 mod crash;
 mod demo;
 mod etag;
