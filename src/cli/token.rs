@@ -26,6 +26,9 @@ pub(super) enum Command {
         /// The connection that will use it.
         #[arg(long)]
         connection: String,
+        /// Id of the user it speaks for: it reaches /Me and discovery alone.
+        #[arg(long)]
+        user: Option<String>,
         /// What it may do: scim.read, scim.write or ssf.poll; several times for several.
         #[arg(long = "scope", value_parser = scope, default_values = ["scim.read", "scim.write"])]
         scopes: Vec<Scope>,
@@ -53,6 +56,7 @@ pub(super) enum Command {
 const COLUMNS: &Columns = &[
     ("TOKEN", "id"),
     ("CONNECTION", "connection"),
+    ("USER", "user"),
     ("SCOPES", "scopes"),
     ("EXPIRES", "expires_at"),
     ("LAST USED", "last_used_at"),
@@ -71,8 +75,8 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        Command::Issue { tenant, connection, scopes, expires_in, label } => {
-            let new = NewToken { connection, scopes, expires_in, label };
+        Command::Issue { tenant, connection, user, scopes, expires_in, label } => {
+            let new = NewToken { connection, user, scopes, expires_in, label };
             show(&operator.issue_token(&tenant, new).await?, output)
         }
         Command::List { tenant } => {

@@ -190,6 +190,7 @@ async fn make_tenant(operator: &Operator, push_url: &str) -> Result<SecretString
     operator.create_connection(TENANT, CONNECTION, Dialect::Entra).await?;
     let token = NewToken {
         connection: CONNECTION.to_owned(),
+        user: None,
         scopes: vec![Scope::Read, Scope::Write],
         expires_in: TOKEN_LIFE,
         label: "demo".to_owned(),

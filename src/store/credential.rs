@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, TenantStore, statement::Sql};
 use crate::{
-    scim::{dialect::Dialect, schema::Registry},
+    scim::{dialect::Dialect, resource::ResourceId, schema::Registry},
     tenant::{Caller, ConnectionSettings, Scope, TenantId, TokenHash},
 };
 
@@ -19,6 +19,8 @@ pub struct NewCredential {
     pub hash: TokenHash,
     /// The connection it is for; none for an operator's.
     pub connection: Option<Uuid>,
+    /// The user it speaks for, if it is a user's.
+    pub subject: Option<ResourceId>,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// What people call it.
@@ -36,6 +38,8 @@ pub struct CredentialRow {
     pub id: Uuid,
     /// Name of the connection it is for.
     pub connection: Option<String>,
+    /// The user it speaks for, if it is a user's.
+    pub subject: Option<ResourceId>,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// What people call it.
@@ -60,7 +64,7 @@ impl TenantStore {
         let tenant = self.tenant.get();
         let sql = Sql::new(
             "insert into credential (token_hash, id, tenant_id, connection_id, scopes, label,
-                created_us, expires_us) values ",
+                created_us, expires_us, subject_id) values ",
         )
         .rows([vec![
             new.hash.as_bytes().to_vec().into(),
@@ -71,6 +75,7 @@ impl TenantStore {
             new.label.clone().into(),
             new.created_us.into(),
             new.expires_us.into(),
+            new.subject.map(ResourceId::get).into(),
         ]]);
         self.run(sql).await.map(|_| ())
     }
@@ -83,7 +88,7 @@ impl TenantStore {
     pub async fn credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
         let sql = Sql::new(
             "select d.id, c.name, d.scopes, d.label, d.created_us, d.expires_us, d.last_used_us,
-                d.revoked_us
+                d.revoked_us, d.subject_id
              from credential d
              left join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
              where d.tenant_id = ?",
@@ -103,6 +108,7 @@ impl TenantStore {
                     expires_us: row.try_get_by_index(5)?,
                     last_used_us: row.try_get_by_index(6)?,
                     revoked_us: row.try_get_by_index(7)?,
+                    subject: row.try_get_by_index::<Option<Uuid>>(8)?.map(ResourceId::new),
                 })
             })
             .collect()
@@ -125,7 +131,8 @@ impl TenantStore {
 }
 
 impl Store {
-    /// Whom a tenant's token speaks for, if it is valid at `now_us`.
+    /// Whom a tenant's token speaks for, if it is valid at `now_us`. A user's
+    /// token is valid as long as the user is there and active.
     ///
     /// # Errors
     ///
@@ -136,16 +143,19 @@ impl Store {
         now_us: i64,
     ) -> Result<Option<Caller>, StoreError> {
         let sql = Sql::new(
-            "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us, c.id, c.settings
+            "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us, c.id, c.settings,
+                d.subject_id
              from credential d
              join tenant t on t.id = d.tenant_id
              join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
+             left join resource r on r.tenant_id = d.tenant_id and r.id = d.subject_id
              where d.token_hash = ?",
         )
         .bind(hash.as_bytes().to_vec())
         .push(" and d.expires_us > ?")
         .bind(now_us)
-        .push(" and d.revoked_us is null and t.state = 0");
+        .push(" and d.revoked_us is null and t.state = 0")
+        .push(" and (d.subject_id is null or r.active)");
         let Some(row) = self.operator().view().await?.one(sql).await? else { return Ok(None) };
         let (name, dialect): (String, String) =
             (row.try_get_by_index(1)?, row.try_get_by_index(3)?);
@@ -164,6 +174,7 @@ impl Store {
             registry: Registry::shared(),
             scopes: Scope::parse_list(&scopes).into(),
             expires_us: row.try_get_by_index(5)?,
+            subject: row.try_get_by_index::<Option<Uuid>>(8)?.map(ResourceId::new),
         }))
     }
 

@@ -13,7 +13,7 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::scim::{dialect::Dialect, schema::Registry};
+use crate::scim::{dialect::Dialect, resource::ResourceId, schema::Registry};
 
 pub use settings::{ConnectionSettings, MediaType, PatchResponse, SettingsError};
 pub use token::{Token, TokenHash, TokenKind};
@@ -123,6 +123,8 @@ pub struct Caller {
     pub scopes: Arc<[Scope]>,
     /// When the credential ends, in microseconds since 1970.
     pub expires_us: i64,
+    /// The user that the credential speaks for; none if it is the directory's.
+    pub subject: Option<ResourceId>,
 }
 
 impl Caller {

@@ -1,6 +1,7 @@
 //! The protocol as clients meet it (RFC 7644): resources, lists, versions, errors.
 
 mod discovery;
+mod me;
 mod messages;
 mod places;
 mod wrong;

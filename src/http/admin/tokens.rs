@@ -29,6 +29,8 @@ pub(super) struct Tokens;
 struct NewToken {
     /// The connection that will use it.
     connection: String,
+    /// Id of the user it speaks for: it reaches `/Me` and discovery alone.
+    user: Option<String>,
     /// What it may do: `scim.read`, `scim.write`, `ssf.poll`. Default: the first two.
     scopes: Option<Vec<String>>,
     /// How long it works, in seconds, at most ten years. Default: 365 days.
@@ -84,10 +86,10 @@ impl Tokens {
         body: Json<NewToken>,
         operator: Data<&Operator>,
     ) -> Result<Issued, Failure> {
-        let NewToken { connection, scopes: names, expires_in, label } = body.0;
+        let NewToken { connection, user, scopes: names, expires_in, label } = body.0;
         let expires_in = Duration::from_secs(expires_in.unwrap_or(TENANT_TOKEN_SECONDS));
         let scopes = scopes(names)?;
-        let new = operator::NewToken { connection, scopes, expires_in, label };
+        let new = operator::NewToken { connection, user, scopes, expires_in, label };
         let issued = operator.issue_token(&tenant, new).await?;
         Ok(Issued::Token(Json(view::new_token(&issued)?)))
     }

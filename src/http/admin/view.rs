@@ -67,6 +67,8 @@ pub(super) struct Token {
     scopes: Vec<String>,
     /// The connection that uses it.
     connection: Option<String>,
+    /// Id of the user it speaks for, if it is a user's.
+    user: Option<String>,
     /// When it ends (RFC 3339).
     expires_at: String,
     /// When it was last used (RFC 3339).

@@ -8,7 +8,12 @@ use poem_openapi::{
     registry::{MetaSecurityScheme, Registry},
 };
 
-use crate::{http::error::Refusal, provision::Access, scim::schema::ResourceType, tenant::Caller};
+use crate::{
+    http::error::Refusal,
+    provision::Access,
+    scim::{ScimError, schema::ResourceType},
+    tenant::Caller,
+};
 
 /// Whom the request speaks for: its token was checked before it came here.
 #[derive(Debug, Clone)]
@@ -25,6 +30,20 @@ impl BearerCaller {
     pub(super) fn on_groups(self) -> Access {
         let resource_type = self.0.registry.group();
         self.on(resource_type)
+    }
+
+    /// The user that the caller is, and the caller's access to it.
+    ///
+    /// # Errors
+    ///
+    /// `NotImplemented` if the credential speaks for a directory: a directory is
+    /// no user of its own (RFC 7644 §3.11).
+    pub(super) fn myself(self) -> Result<(Access, String), ScimError> {
+        let id = self
+            .0
+            .subject
+            .ok_or(ScimError::NotImplemented("`/Me` with a token that speaks for no user"))?;
+        Ok((self.on_users(), id.to_string()))
     }
 
     /// The caller's access to what is at the endpoint of that name.

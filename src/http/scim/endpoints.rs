@@ -294,3 +294,86 @@ macro_rules! base {
 }
 
 with_parameters! { base! {} }
+
+/// Makes the API of the caller's own user.
+macro_rules! myself {
+    (
+        shape: { $($shape:tt)* } => $shaped:expr,
+        listing: $listing:tt => $listed:expr,
+    ) => {
+        /// The endpoint of the user that the token speaks for.
+        pub(super) struct MeApi;
+
+        #[OpenApi]
+        impl MeApi {
+            /// Read one's own user.
+            ///
+            /// As at its permanent URI, which `Location` tells. RFC 7644 §3.11.
+            #[oai(path = "/Me", method = "get", operation_id = "me.read")]
+            async fn read(
+                &self,
+                Data(provisioner): Data<&Provisioner>,
+                caller: BearerCaller,
+                request: &Request,
+                $($shape)*
+            ) -> Result<ResourceResponse<User>, ScimFailure> {
+                let (access, id) = caller.myself()?;
+                let terms = $shaped.terms(&access, request)?;
+                Ok(ResourceResponse::read(provisioner.read(&access, &id, &terms).await?))
+            }
+
+            /// Replace one's own user.
+            ///
+            /// RFC 7644 §3.11, §3.5.1.
+            #[oai(path = "/Me", method = "put", operation_id = "me.replace")]
+            async fn replace(
+                &self,
+                Data(provisioner): Data<&Provisioner>,
+                caller: BearerCaller,
+                request: &Request,
+                $($shape)*
+                body: ScimJson<User>,
+            ) -> Result<ResourceResponse<User>, ScimFailure> {
+                let (access, id) = caller.myself()?;
+                let terms = $shaped.terms(&access, request)?;
+                let replaced = provisioner.replace(&access, &id, &body.0, &terms);
+                Ok(ResourceResponse::changed(replaced.await?))
+            }
+
+            /// Patch one's own user.
+            ///
+            /// RFC 7644 §3.11, §3.5.2.
+            #[oai(path = "/Me", method = "patch", operation_id = "me.patch")]
+            async fn patch(
+                &self,
+                Data(provisioner): Data<&Provisioner>,
+                caller: BearerCaller,
+                request: &Request,
+                $($shape)*
+                body: ScimJson<PatchOp>,
+            ) -> Result<ResourceResponse<User>, ScimFailure> {
+                let (access, id) = caller.myself()?;
+                let terms = $shaped.terms(&access, request)?;
+                let patched = provisioner.patch(&access, &id, &body.0, &terms);
+                Ok(ResourceResponse::changed(patched.await?))
+            }
+
+            /// Delete one's own user.
+            ///
+            /// The token ends with it. RFC 7644 §3.11, §3.6.
+            #[oai(path = "/Me", method = "delete", operation_id = "me.delete")]
+            async fn delete(
+                &self,
+                Data(provisioner): Data<&Provisioner>,
+                caller: BearerCaller,
+                request: &Request,
+            ) -> Result<DeletedResponse, ScimFailure> {
+                let (access, id) = caller.myself()?;
+                provisioner.delete(&access, &id, preconditions(request)?).await?;
+                Ok(DeletedResponse::Gone)
+            }
+        }
+    };
+}
+
+with_parameters! { myself! {} }

@@ -39,6 +39,7 @@ type Apis = (
     endpoints::GroupsApi,
     endpoints::CustomApi,
     endpoints::BaseApi,
+    endpoints::MeApi,
     discovery::DiscoveryApi,
     unsupported::UnsupportedApi,
 );
@@ -50,6 +51,7 @@ fn service() -> OpenApiService<Apis, ()> {
         endpoints::GroupsApi,
         endpoints::CustomApi,
         endpoints::BaseApi,
+        endpoints::MeApi,
         discovery::DiscoveryApi,
         unsupported::UnsupportedApi,
     );
@@ -129,6 +131,10 @@ impl Base {
         let Some(place) = Place::find(path, &registry, loose) else {
             return Err(nowhere(path));
         };
+        if caller.as_ref().is_some_and(|caller| caller.subject.is_some()) && !place.is_personal {
+            let detail = "a token that speaks for a user reaches `/Me` and discovery alone";
+            return Err(ScimError::Forbidden(detail.to_owned()).into());
+        }
         if !loose && matches!(Accept::of(request), Accept::NoJson) {
             return Err(Refusal::new(
                 StatusCode::NOT_ACCEPTABLE,

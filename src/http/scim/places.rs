@@ -18,6 +18,9 @@ const FIXED: [(&str, &str, Option<&str>); 7] = [
     ("async", "GET, HEAD", Some("GET, HEAD")),
 ];
 
+/// Endpoints for the tokens of single users: themselves, and discovery.
+const PERSONAL: [&str; 4] = ["Me", "ServiceProviderConfig", "ResourceTypes", "Schemas"];
+
 /// Something that stands at a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -25,6 +28,8 @@ pub(super) struct Place {
     pub(super) path: String,
     /// The methods it has, as `Allow` lists them.
     pub(super) methods: &'static str,
+    /// Whether a token of a single user reaches it.
+    pub(super) is_personal: bool,
 }
 
 impl Place {
@@ -40,7 +45,7 @@ impl Place {
             false => path.strip_prefix('/').unwrap_or(path),
         };
         if path.is_empty() {
-            return Some(Self { path: "/".to_owned(), methods: "GET, HEAD" });
+            return Some(Self { path: "/".to_owned(), methods: "GET, HEAD", is_personal: false });
         }
         let (first, below) = match path.split_once('/') {
             Some((first, below)) => (first, Some(below)),
@@ -52,7 +57,8 @@ impl Place {
             Some(below) => format!("/{name}/{below}"),
             None => format!("/{name}"),
         };
-        Some(Self { path, methods })
+        let is_personal = PERSONAL.contains(&&*name);
+        Some(Self { path, methods, is_personal })
     }
 }
 

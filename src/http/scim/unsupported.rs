@@ -32,10 +32,6 @@ macro_rules! refusals {
 
 refusals! {
     bulk: "post" "/Bulk" "bulk" "Bulk",
-    read_me: "get" "/Me" "me.read" "the alias `/Me`",
-    create_me: "post" "/Me" "me.create" "the alias `/Me`",
-    replace_me: "put" "/Me" "me.replace" "the alias `/Me`",
-    patch_me: "patch" "/Me" "me.patch" "the alias `/Me`",
-    delete_me: "delete" "/Me" "me.delete" "the alias `/Me`",
+    create_me: "post" "/Me" "me.create" "creating a user at `/Me`",
     asynchronous: "get" "/async/:txn" "async.read" "asynchronous processing",
 }

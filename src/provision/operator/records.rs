@@ -76,6 +76,8 @@ impl From<ConnectionRow> for ConnectionRecord {
 pub struct NewToken {
     /// Name of the connection it is for.
     pub connection: String,
+    /// Id of the user it speaks for; none for a directory's.
+    pub user: Option<String>,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// How long it is valid.
@@ -95,6 +97,8 @@ pub struct TokenRecord {
     pub scopes: Vec<Scope>,
     /// Name of the connection it is for.
     pub connection: Option<String>,
+    /// Id of the user it speaks for, if it is a user's.
+    pub user: Option<String>,
     /// When it ends, in microseconds since 1970.
     #[serde(serialize_with = "date_time")]
     pub expires_at: i64,
@@ -113,6 +117,7 @@ impl From<CredentialRow> for TokenRecord {
             label: row.label,
             scopes: row.scopes,
             connection: row.connection,
+            user: row.subject.map(|id| id.to_string()),
             expires_at: row.expires_us,
             last_used_at: row.last_used_us,
             revoked_at: row.revoked_us,

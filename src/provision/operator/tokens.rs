@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{IssuedToken, NewToken, Operator, OperatorError, TokenRecord};
 use crate::{
+    scim::{resource::ResourceId, schema::ResourceType},
     store::{NewCredential, TenantStore},
     tenant::{Scope, Token, TokenKind},
 };
@@ -13,13 +14,23 @@ use crate::{
 /// Longest life of a token: every token ends (RFC 7644 §7.4).
 const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
 
+/// Who will use a token.
+struct Holder {
+    connection: Uuid,
+    name: String,
+    subject: Option<ResourceId>,
+}
+
 impl Operator {
-    /// Issues a token for a connection.
+    /// Issues a token for a connection, or for one user whose directory that is.
+    ///
+    /// A user's token reaches `/Me` and discovery, and nothing else.
     ///
     /// # Errors
     ///
-    /// [`OperatorError::NotFound`] if there is no such tenant or connection;
-    /// [`OperatorError::Invalid`] if it has no scope or no end.
+    /// [`OperatorError::NotFound`] if there is no such tenant, connection or user;
+    /// [`OperatorError::Invalid`] if it has no scope or no end, or if it is a
+    /// user's and could poll events.
     pub async fn issue_token(
         &self,
         tenant: &str,
@@ -33,8 +44,13 @@ impl Operator {
         let connection = connections.into_iter().find(|row| row.name == new.connection);
         let connection = connection
             .ok_or_else(|| OperatorError::NotFound(format!("connection `{}`", new.connection)))?;
+        let subject = match &new.user {
+            Some(user) => Some(self.subject(&store, user, &new.scopes).await?),
+            None => None,
+        };
         let bearer = Token::new(TokenKind::Tenant, self.clock.random());
-        self.keep(&store, bearer, Some((connection.id, connection.name)), new).await
+        let holder = Holder { connection: connection.id, name: connection.name, subject };
+        self.keep(&store, bearer, Some(holder), new).await
     }
 
     /// Issues a token for the operator's API.
@@ -50,7 +66,7 @@ impl Operator {
         let store = self.store.operator();
         let bearer = Token::new(TokenKind::Operator, self.clock.random());
         let (connection, label) = (String::new(), label.to_owned());
-        let new = NewToken { connection, scopes: Vec::new(), expires_in, label };
+        let new = NewToken { connection, user: None, scopes: Vec::new(), expires_in, label };
         self.keep(&store, bearer, None, new).await
     }
 
@@ -77,11 +93,27 @@ impl Operator {
         }
     }
 
+    async fn subject(
+        &self,
+        store: &TenantStore,
+        user: &str,
+        scopes: &[Scope],
+    ) -> Result<ResourceId, OperatorError> {
+        if scopes.contains(&Scope::Poll) {
+            let detail = format!("a user's token cannot have the scope {}", Scope::Poll);
+            return Err(OperatorError::Invalid(detail));
+        }
+        let unknown = || OperatorError::NotFound(format!("user `{user}`"));
+        let id = ResourceId::parse(user).ok_or_else(unknown)?;
+        let found = store.view().await?.resource(ResourceType::USER, id).await?;
+        found.map(|found| found.id).ok_or_else(unknown)
+    }
+
     async fn keep(
         &self,
         store: &TenantStore,
         token: Token,
-        connection: Option<(Uuid, String)>,
+        holder: Option<Holder>,
         new: NewToken,
     ) -> Result<IssuedToken, OperatorError> {
         if new.expires_in.is_zero() || LONGEST < new.expires_in {
@@ -92,11 +124,14 @@ impl Operator {
         let (id, created_us) = (self.clock.new_id(), self.clock.now_us());
         let lifetime = i64::try_from(new.expires_in.as_micros()).unwrap_or(i64::MAX);
         let scopes: Vec<Scope> = new.scopes;
-        let (connection_id, connection) = connection.unzip();
+        let subject = holder.as_ref().and_then(|holder| holder.subject);
+        let (connection_id, connection) =
+            holder.map(|holder| (holder.connection, holder.name)).unzip();
         let credential = NewCredential {
             id,
             hash: token.hash(),
             connection: connection_id,
+            subject,
             scopes: scopes.clone(),
             label: new.label.clone(),
             created_us,
@@ -108,6 +143,7 @@ impl Operator {
             label: new.label,
             scopes,
             connection,
+            user: subject.map(|id| id.to_string()),
             expires_at: credential.expires_us,
             last_used_at: None,
             revoked_at: None,

@@ -53,6 +53,7 @@ impl Poller {
 async fn token(app: &TestApp, tenant: &TestTenant, scope: Scope) -> String {
     let token = NewToken {
         connection: "directory".to_owned(),
+        user: None,
         scopes: vec![scope],
         expires_in: Duration::from_secs(600),
         label: "receiver".to_owned(),

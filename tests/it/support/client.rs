@@ -18,6 +18,8 @@ const SCIM_JSON: &str = "application/scim+json";
 const ERROR_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:Error";
 const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// More events than any test makes.
 const ALL_EVENTS: u32 = 1000;
 
@@ -40,8 +42,24 @@ impl TestTenant {
 
     /// Issues another token; gives it and its id.
     pub(crate) async fn issue(&self, scopes: &[Scope], expires_in: Duration) -> (String, Uuid) {
+        self.issue_to(None, scopes, expires_in).await
+    }
+
+    /// The tenant, asked with a token that speaks for that user.
+    pub(crate) async fn as_user(&self, user: &Resource, scopes: &[Scope]) -> Self {
+        let (token, _) = self.issue_to(Some(user), scopes, HOUR).await;
+        self.with_token(&token)
+    }
+
+    async fn issue_to(
+        &self,
+        user: Option<&Resource>,
+        scopes: &[Scope],
+        expires_in: Duration,
+    ) -> (String, Uuid) {
         let new = NewToken {
             connection: CONNECTION.to_owned(),
+            user: user.map(|user| user.id().to_owned()),
             scopes: scopes.to_vec(),
             expires_in,
             label: "test".to_owned(),

@@ -62,6 +62,7 @@ impl Home {
         operator.create_connection("acme", CONNECTION, Dialect::default()).await.unwrap();
         let token = NewToken {
             connection: CONNECTION.to_owned(),
+            user: None,
             scopes: vec![Scope::Read, Scope::Write],
             expires_in: Duration::from_secs(3600),
             label: "test".to_owned(),
