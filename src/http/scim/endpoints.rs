@@ -304,6 +304,10 @@ macro_rules! myself {
         /// The endpoint of the user that the token speaks for.
         pub(super) struct MeApi;
 
+        #[expect(
+            clippy::too_many_arguments,
+            reason = "poem-openapi documents each argument as a parameter"
+        )]
         #[OpenApi]
         impl MeApi {
             /// Read one's own user.
