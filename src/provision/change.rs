@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Access, Answered, ProvisionError, Provisioner, Terms,
-    members::{Delta, Resolved},
+    members::Delta,
     record::{Stamp, subject},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         ScimError,
         resource::{Document, ResourceId, Version, changes},
     },
-    store::{Change, ResourceKeys, RowChange, StoreError, StoredResource, TenantTx},
+    store::{Change, MemberChanges, ResourceKeys, RowChange, StoreError, StoredResource, TenantTx},
     tenant::PatchResponse,
 };
 
@@ -96,9 +96,9 @@ impl Provisioner {
         let before = Document::from_json(&stored.document)
             .map_err(|error| StoreError::Damaged(error.to_string()))?;
         let mut modification = work.modify(access, &stored, &before)?;
-        let members = modification.members.resolve(tx, id, access.leniency()).await?;
-        modification.ignored.extend(members.unknown.iter().cloned());
-        if modification.document == before && members.is_empty() {
+        let members = modification.members.resolve(tx, id, access).await?;
+        modification.ignored.extend(members.ignored);
+        if modification.document == before && members.changes.is_empty() {
             return Ok(Written { stored, ignored: modification.ignored });
         }
         let after = StoredResource {
@@ -108,7 +108,7 @@ impl Provisioner {
             ..stored
         };
         let documents = (&before, &modification.document);
-        let change = self.change::<W>(access, &after, documents, members, &stamp.txn);
+        let change = self.change::<W>(access, &after, documents, members.changes, &stamp.txn);
         tx.apply(&change).await.map_err(|error| access.change_error(error))?;
         Ok(Written { stored: after, ignored: modification.ignored })
     }
@@ -118,7 +118,7 @@ impl Provisioner {
         access: &Access,
         stored: &StoredResource,
         (before, after): (&Document, &Document),
-        members: Resolved,
+        members: MemberChanges,
         txn: &str,
     ) -> Change {
         let unique_names = access.caller.unique_group_names();
@@ -151,8 +151,7 @@ impl Provisioner {
             version: stored.version,
             at_us,
             row,
-            add_members: members.add,
-            remove_members: members.remove,
+            members,
             txn: txn.to_owned(),
             events: self.events(stored.id, &happened, Some(&subjects.0), Some(&subjects.1), at_us),
             audit: self.audit(access, W::ACTION, attributes),

@@ -17,7 +17,7 @@ use crate::{
         ScimError, json,
         resource::{Incoming, Member, ResourceId, Version, validate},
     },
-    store::{Change, ResourceKeys, RowChange, StoredResource, TenantTx},
+    store::{Change, MemberChanges, ResourceKeys, RowChange, StoredResource, TenantTx},
     tenant::Scope,
 };
 
@@ -97,10 +97,10 @@ impl Provisioner {
     ) -> Result<Written, ProvisionError> {
         let Creation { stored, change, members, ignored } = creation.clone();
         let delta = if members.is_empty() { Delta::default() } else { Delta::adding(members) };
-        let resolved = delta.resolve(tx, change.id, access.leniency()).await?;
-        let change = Change { add_members: resolved.add, ..change };
+        let resolved = delta.resolve(tx, change.id, access).await?;
+        let change = Change { members: resolved.changes, ..change };
         tx.apply(&change).await.map_err(|error| access.change_error(error))?;
-        Ok(Written { stored, ignored: [ignored, resolved.unknown].concat() })
+        Ok(Written { stored, ignored: [ignored, resolved.ignored].concat() })
     }
 
     /// Checks the body of a resource that is to get `id`.
@@ -153,8 +153,7 @@ impl Provisioner {
                     access.caller.unique_group_names(),
                 ),
             },
-            add_members: Vec::new(),
-            remove_members: Vec::new(),
+            members: MemberChanges::default(),
             txn: stamp.txn.clone(),
             events: self.events(stored.id, &happened, None, Some(&after), stamp.at_us),
             audit: self.audit(access, "create", attributes),

@@ -12,9 +12,12 @@ use crate::{
         resource::{Document, Preconditions, ResourceId, Version},
         schema::ResourceType,
     },
-    store::{Change, RowChange, StoreError, StoredResource, TenantTx},
+    store::{Change, MemberChanges, RowChange, StoreError, StoredResource, TenantTx},
     tenant::Scope,
 };
+
+/// Groups that are locked and read at a time.
+const GROUPS: u32 = 500;
 
 impl Provisioner {
     /// Deletes a resource. It leaves every group it is in, and those groups get a
@@ -54,13 +57,16 @@ impl Provisioner {
         preconditions: &Preconditions,
         stamp: &Stamp,
     ) -> Result<(), ProvisionError> {
-        // Groups are locked before their members, as a change of members does.
-        let groups = tx.groups_for_update(id).await?;
-        let stored = tx.resource_for_update(access.resource_type.code, id).await?;
+        // From here on no group takes it as a member, so that none is missed.
+        let stored = tx.resource_for_removal(access.resource_type.code, id).await?;
         let stored = stored.ok_or_else(|| access.not_found(&id.to_string()))?;
         preconditions.check(stored.version)?;
-        for group in &groups {
-            tx.apply(&self.loss(access, group, id, stamp)?).await?;
+        let mut groups = tx.groups_for_update(id, None, GROUPS).await?;
+        while let Some(last) = groups.last().map(|group| group.id) {
+            for group in &groups {
+                tx.apply(&self.loss(access, group, id, stamp)?).await?;
+            }
+            groups = tx.groups_for_update(id, Some(last), GROUPS).await?;
         }
         let before = subject(&access.resource_type, id, &read(&stored)?);
         let change = Change {
@@ -69,8 +75,7 @@ impl Provisioner {
             version: stored.version,
             at_us: stamp.at_us,
             row: RowChange::Delete,
-            add_members: Vec::new(),
-            remove_members: Vec::new(),
+            members: MemberChanges::default(),
             events: self.events(id, &event::Change::Deleted, Some(&before), None, stamp.at_us),
             txn: stamp.txn.clone(),
             audit: self.audit(access, "delete", Vec::new()),
@@ -103,8 +108,7 @@ impl Provisioner {
             version,
             at_us: stamp.at_us,
             row: RowChange::Touch,
-            add_members: Vec::new(),
-            remove_members: vec![member],
+            members: MemberChanges { remove: vec![member], ..MemberChanges::default() },
             txn: stamp.txn.clone(),
             events: self.events(group.id, &happened, Some(&named), Some(&named), stamp.at_us),
             audit: self.audit(access, "lose member", attributes),

@@ -7,6 +7,7 @@
 mod change;
 mod create;
 mod delete;
+mod derive;
 mod members;
 pub mod operator;
 mod patch;

@@ -9,10 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    Access, ProvisionError, Provisioner,
-    represent::{ANSWERED_MEMBERS, Derived},
-};
+use super::{Access, ProvisionError, Provisioner, derive::ANSWERED_MEMBERS, represent::Derived};
 use crate::{
     scim::{
         ScimError,
@@ -144,15 +141,10 @@ impl Provisioner {
     ) -> Result<Vec<String>, ProvisionError> {
         let mut derived = HashMap::new();
         if access.resource_type.is_user() && projection.wants("groups") {
-            derived = self.groups_of(access, view, resources).await?;
+            derived = self.groups_of(access, view, &ids(resources)).await?;
         }
         if access.resource_type.is_group() && projection.wants("members") {
-            let mut room = ANSWERED_MEMBERS;
-            for group in resources {
-                let members = self.members(access, view, group.id, room).await?;
-                room = room.saturating_sub(members.elements());
-                derived.insert(group.id, members);
-            }
+            derived = self.members_of(access, view, &ids(resources), ANSWERED_MEMBERS).await?;
         }
         let none = Derived::default();
         resources
@@ -162,17 +154,6 @@ impl Provisioner {
                 self.text(access, stored, derived, projection)
             })
             .collect()
-    }
-
-    async fn groups_of(
-        &self,
-        access: &Access,
-        view: &View,
-        resources: &[StoredResource],
-    ) -> Result<HashMap<ResourceId, Derived>, ProvisionError> {
-        let ids: Vec<ResourceId> = resources.iter().map(|stored| stored.id).collect();
-        let groups = view.groups_of(&ids).await?;
-        Ok(groups.iter().map(|(id, groups)| (*id, self.groups(access, groups))).collect())
     }
 
     /// Evaluates the filter on every row of the selection; gives the number of
@@ -202,8 +183,8 @@ impl Provisioner {
             seen += count;
             after = rows.last().map(|row| row.id).or(after);
             let derived = match (needs, access.resource_type.is_user()) {
-                (true, true) => self.groups_of(access, view, &rows).await?,
-                (true, false) => self.members_of(access, view, &rows, &mut seen).await?,
+                (true, true) => self.groups_of(access, view, &ids(&rows)).await?,
+                (true, false) => self.looked_at(access, view, &ids(&rows), &mut seen).await?,
                 (false, _) => HashMap::new(),
             };
             for row in rows {
@@ -226,29 +207,32 @@ impl Provisioner {
         }
     }
 
-    async fn members_of(
+    /// The members of groups that a filter is evaluated on: they count as rows.
+    async fn looked_at(
         &self,
         access: &Access,
         view: &View,
-        rows: &[StoredResource],
+        groups: &[ResourceId],
         seen: &mut u64,
     ) -> Result<HashMap<ResourceId, Derived>, ProvisionError> {
-        let mut members = HashMap::new();
         let limit = self.limits.scan_rows;
-        for row in rows {
+        for group in groups {
             let room = limit.saturating_sub(*seen);
-            if view.has_more_members(row.id, u32::try_from(room).unwrap_or(u32::MAX)).await? {
+            if view.has_more_members(*group, u32::try_from(room).unwrap_or(u32::MAX)).await? {
                 return Err(ScimError::TooMany(format!(
                     "the filter would look at more than {limit} members; ask for `members.value eq`"
                 ))
                 .into());
             }
-            let derived = self.members(access, view, row.id, room).await?;
-            *seen += derived.elements();
-            members.insert(row.id, derived);
         }
+        let members = self.members_of(access, view, groups, limit.saturating_sub(*seen)).await?;
+        *seen += members.values().map(Derived::elements).sum::<u64>();
         Ok(members)
     }
+}
+
+fn ids(resources: &[StoredResource]) -> Vec<ResourceId> {
+    resources.iter().map(|stored| stored.id).collect()
 }
 
 /// A page that the database can choose, and how many there are in all.

@@ -1,9 +1,6 @@
 //! Reading one resource (RFC 7644 §3.4.1).
 
-use super::{
-    Access, Answered, ProvisionError, Provisioner, Terms,
-    represent::{ANSWERED_MEMBERS, Derived},
-};
+use super::{Access, Answered, ProvisionError, Provisioner, Terms, represent::Derived};
 use crate::tenant::Scope;
 
 impl Provisioner {
@@ -24,10 +21,7 @@ impl Provisioner {
         let view = self.store.tenant(access.caller.tenant).view().await?;
         let with_groups = access.resource_type.is_user() && terms.projection.wants("groups");
         let found = match with_groups {
-            true => view
-                .resource_with_groups(access.resource_type.code, known)
-                .await?
-                .map(|(stored, groups)| (stored, self.groups(access, &groups))),
+            true => self.with_groups(access, &view, known).await?,
             false => view
                 .resource(access.resource_type.code, known)
                 .await?
@@ -48,7 +42,7 @@ impl Provisioner {
             });
         }
         if access.resource_type.is_group() && terms.projection.wants("members") {
-            derived = self.members(access, &view, stored.id, ANSWERED_MEMBERS).await?;
+            derived = self.derived(access, &view, stored.id, &terms.projection).await?;
         }
         self.answer(access, &stored, &derived, terms)
     }

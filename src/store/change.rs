@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use sea_orm::{DbBackend, Value};
 use uuid::Uuid;
 
-use super::{AuditEntry, ResourceKeys, StoreError, TenantTx, statement::Sql};
+use super::{AuditEntry, MemberChanges, ResourceKeys, StoreError, TenantTx, statement::Sql};
 use crate::{
     event::EventUri,
     scim::resource::{ResourceId, Version},
@@ -45,17 +45,6 @@ pub enum RowChange {
     Delete,
 }
 
-/// A member to be added.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberRow {
-    /// The member's id.
-    pub id: ResourceId,
-    /// The member's type.
-    pub resource_type: i16,
-    /// What the client calls it.
-    pub display: Option<String>,
-}
-
 /// An event to be sent.
 #[derive(Debug, Clone)]
 pub struct OutboxEvent {
@@ -84,10 +73,8 @@ pub struct Change {
     pub at_us: i64,
     /// What happens to its row.
     pub row: RowChange,
-    /// Members to add.
-    pub add_members: Vec<MemberRow>,
-    /// Members to remove.
-    pub remove_members: Vec<ResourceId>,
+    /// What happens to its members.
+    pub members: MemberChanges,
     /// The transaction's name in events and audit.
     pub txn: String,
     /// Events, in order.
@@ -97,9 +84,9 @@ pub struct Change {
 }
 
 /// A piece of a change: a statement and what later pieces call it.
-struct Piece {
-    name: &'static str,
-    sql: Sql,
+pub(super) struct Piece {
+    pub(super) name: &'static str,
+    pub(super) sql: Sql,
 }
 
 impl TenantTx {
@@ -110,20 +97,10 @@ impl TenantTx {
     /// [`StoreError::Duplicate`] if a unique attribute is taken;
     /// [`StoreError::Conflict`] if a member is being deleted.
     pub async fn apply(&self, change: &Change) -> Result<(), StoreError> {
-        for chunk in change.remove_members.chunks(ROWS) {
-            self.run(self.delete_members(change.id, chunk)).await?;
-        }
-        // All but the last rows of a large group go ahead of the one statement.
-        let split = change.add_members.len().saturating_sub(ROWS);
-        let (ahead, last) = change.add_members.split_at(split);
-        for chunk in ahead.chunks(ROWS) {
-            self.run(self.insert_members(change.id, chunk)).await?;
-        }
+        self.write_members_ahead(change.id, &change.members).await?;
         let mut pieces = vec![];
         pieces.extend(self.row_pieces(change));
-        if !last.is_empty() {
-            pieces.push(Piece { name: "members", sql: self.insert_members(change.id, last) });
-        }
+        pieces.extend(self.member_pieces(change.id, &change.members));
         pieces.push(Piece { name: "audit", sql: self.insert_audit(&change.audit, change) });
         let delivers = match self.backend {
             DbBackend::Postgres => self.apply_at_once(change, pieces).await?,
@@ -205,6 +182,7 @@ impl TenantTx {
             RowChange::Delete => vec![
                 Piece { name: "gone", sql: self.delete_values(change.id) },
                 Piece { name: "memberships", sql: self.delete_memberships(change.id) },
+                Piece { name: "opaque", sql: self.delete_opaque_members(change.id) },
                 Piece { name: "row", sql: self.delete_row(change.id) },
             ],
         }
@@ -284,7 +262,7 @@ impl TenantTx {
             .bind(id.get())
     }
 
-    fn of_resource(&self, column: &str, id: ResourceId) -> Sql {
+    pub(super) fn of_resource(&self, column: &str, id: ResourceId) -> Sql {
         Sql::new(&format!(" where tenant_id = ? and {column} = ?"))
             .bind(self.owner())
             .bind(id.get())
@@ -326,29 +304,5 @@ impl TenantTx {
             ]
         };
         keys.values.iter().map(row).collect()
-    }
-
-    fn insert_members(&self, group: ResourceId, members: &[MemberRow]) -> Sql {
-        let row = |member: &MemberRow| {
-            vec![
-                self.owner(),
-                group.get().into(),
-                member.id.get().into(),
-                member.resource_type.into(),
-                member.display.clone().into(),
-            ]
-        };
-        Sql::new(
-            "insert into membership (tenant_id, group_id, member_id, member_type, display) values ",
-        )
-        .rows(members.iter().map(row))
-        .push(" on conflict do nothing")
-    }
-
-    fn delete_members(&self, group: ResourceId, members: &[ResourceId]) -> Sql {
-        Sql::new("delete from membership")
-            .append(self.of_resource("group_id", group))
-            .push(" and member_id in ")
-            .list(members.iter().map(|member| member.get()))
     }
 }

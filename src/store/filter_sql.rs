@@ -9,7 +9,6 @@
 //! so that `not` is the plain complement.
 
 use sea_orm::DbBackend;
-use uuid::Uuid;
 
 use super::{View, keys::KEY_BYTES, statement::Sql};
 use crate::scim::{
@@ -43,7 +42,7 @@ impl Condition {
         }
     }
 
-    fn always(holds: bool) -> Self {
+    pub(super) fn always(holds: bool) -> Self {
         Self::Exact(Sql::new(if holds { "1 = 1" } else { "1 = 0" }))
     }
 }
@@ -54,11 +53,10 @@ enum Place<'r> {
     Text(&'static str),
     Flag(&'static str),
     Instant(&'static str),
-    /// Ids at the far end of memberships: the near column, the far column.
-    Membership {
-        own: &'static str,
-        other: &'static str,
-    },
+    /// Members of a group.
+    Members,
+    /// Groups that somebody is in.
+    Groups,
     Value(&'r IndexedAttribute),
     Document,
 }
@@ -121,7 +119,8 @@ impl View {
                 Condition::Exact(Sql::new(&format!("({column} is not null and {column} <> '')")))
             }
             Place::Flag(column) => Condition::Exact(Sql::new(&format!("{column} is not null"))),
-            Place::Membership { own, .. } => Condition::Exact(self.memberships(own).push(")")),
+            Place::Members => self.has_any_member(),
+            Place::Groups => self.in_any_group(),
             Place::Value(indexed) => Condition::Exact(
                 self.values(resource_type, indexed).push(" and v.value_key <> '')"),
             ),
@@ -141,9 +140,8 @@ impl View {
             (Place::Text(column), Operand::Text(text)) => self.column(column, op, text),
             (Place::Flag(column), Operand::Boolean(flag)) => compare_flag(column, op, *flag),
             (Place::Instant(column), Operand::Instant(us)) => compare_instant(column, op, *us),
-            (Place::Membership { own, other }, Operand::Text(text)) => {
-                self.membership(own, other, op, text)
-            }
+            (Place::Members, Operand::Text(text)) => self.has_member(op, text),
+            (Place::Groups, Operand::Text(text)) => self.in_group(op, text),
             (Place::Value(indexed), Operand::Text(text)) => {
                 self.value(resource_type, indexed, op, text)
             }
@@ -191,32 +189,6 @@ impl View {
             .bind(resource_type.code)
             .push(" and v.path = ?")
             .bind(indexed.path.clone())
-    }
-
-    fn membership(&self, own: &str, other: &str, op: CompareOp, text: &str) -> Condition {
-        let id = ResourceId::parse(text).map(ResourceId::get);
-        let test = |compare: &str, id: Uuid| {
-            self.memberships(own).push(&format!(" and m.{other} {compare} ?")).bind(id).push(")")
-        };
-        match (op, id) {
-            (CompareOp::Eq, Some(id)) => Condition::Exact(test("=", id)),
-            (CompareOp::Eq, None) => Condition::always(false),
-            (CompareOp::Ne, Some(id)) => Condition::Exact(
-                Sql::new("(")
-                    .append(test("<>", id))
-                    .push(" or not ")
-                    .append(self.memberships(own))
-                    .push("))"),
-            ),
-            (CompareOp::Ne, None) => Condition::always(true),
-            _ => Condition::Unknown,
-        }
-    }
-
-    /// `r.id in (… ` the resources that stand in a membership; to be closed.
-    fn memberships(&self, own: &str) -> Sql {
-        Sql::new(&format!("r.id in (select m.{own} from membership m where m.tenant_id = ?"))
-            .bind(self.owner())
     }
 
     /// A comparison of a key; nothing if the text is as long as a key that was cut,
@@ -267,12 +239,8 @@ fn place<'r>(resource_type: &'r ResourceType, attribute: &AttributeRef) -> Place
         "active" if resource_type.is_user() => Place::Flag("r.active"),
         "meta.created" => Place::Instant("r.created_us"),
         "meta.lastModified" => Place::Instant("r.modified_us"),
-        "members.value" | "members" if resource_type.is_group() => {
-            Place::Membership { own: "group_id", other: "member_id" }
-        }
-        "groups.value" | "groups" if resource_type.is_user() => {
-            Place::Membership { own: "member_id", other: "group_id" }
-        }
+        "members.value" | "members" if resource_type.is_group() => Place::Members,
+        "groups.value" | "groups" if resource_type.is_user() => Place::Groups,
         _ => Place::Document,
     }
 }

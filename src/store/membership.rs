@@ -1,9 +1,12 @@
 //! Members of groups: a row each, read in pages.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{MemberRow, StoreError, View, change::ROWS, statement::Sql};
+use super::{StoreError, View, statement::Sql};
 use crate::scim::resource::ResourceId;
+
+/// Values in one `in`: each is a value of the statement, and SQLite takes 32,766.
+pub(super) const LISTED: usize = 10_000;
 
 /// A member as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +16,17 @@ pub struct StoredMember {
     /// The member's type.
     pub resource_type: i16,
     /// What the client calls it, or else its own name if names were asked for.
+    pub display: Option<String>,
+}
+
+/// A member that names no resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpaqueMember {
+    /// Its value, folded.
+    pub key: String,
+    /// Its value, as the client wrote it.
+    pub value: String,
+    /// What the client calls it.
     pub display: Option<String>,
 }
 
@@ -77,6 +91,64 @@ impl View {
             .collect()
     }
 
+    /// The members of each of `groups` that name no resource, in the order of
+    /// their keys: up to `limit` in all.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn opaque_members(
+        &self,
+        groups: &[ResourceId],
+        limit: u64,
+    ) -> Result<HashMap<ResourceId, Vec<OpaqueMember>>, StoreError> {
+        let mut members: HashMap<ResourceId, Vec<OpaqueMember>> = HashMap::new();
+        for chunk in groups.chunks(LISTED) {
+            let sql = Sql::new(
+                "select group_id, value_key, value, display from opaque_member where tenant_id = ?",
+            )
+            .bind(self.owner())
+            .push(" and group_id in ")
+            .list(chunk.iter().map(|id| id.get()))
+            .push(" order by group_id, value_key limit ?")
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+            for row in self.all(sql).await? {
+                let group = ResourceId::new(row.try_get_by_index(0)?);
+                members.entry(group).or_default().push(OpaqueMember {
+                    key: row.try_get_by_index(1)?,
+                    value: row.try_get_by_index(2)?,
+                    display: row.try_get_by_index(3)?,
+                });
+            }
+        }
+        Ok(members)
+    }
+
+    /// Of `keys`, those of members of `group` that name no resource.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn opaque_keys(
+        &self,
+        group: ResourceId,
+        keys: &[&str],
+    ) -> Result<HashSet<String>, StoreError> {
+        let mut known = HashSet::new();
+        for chunk in keys.chunks(LISTED) {
+            let sql = Sql::new("select value_key from opaque_member where tenant_id = ?")
+                .bind(self.owner())
+                .push(" and group_id = ?")
+                .bind(group.get())
+                .push(" and value_key in ")
+                .list(chunk.iter().copied());
+            for row in self.all(sql).await? {
+                known.insert(row.try_get_by_index(0)?);
+            }
+        }
+        Ok(known)
+    }
+
     /// Whether a group has more than `count` members; looks at no more than that.
     ///
     /// # Errors
@@ -90,13 +162,16 @@ impl View {
         let sql = Sql::new("select 1 from membership where tenant_id = ? and group_id = ?")
             .bind(self.owner())
             .bind(group.get())
-            .push(" order by member_id limit 1 offset ?")
+            .push(" union all select 1 from opaque_member where tenant_id = ? and group_id = ?")
+            .bind(self.owner())
+            .bind(group.get())
+            .push(" limit 1 offset ?")
             .bind(i64::from(count));
         Ok(self.one(sql).await?.is_some())
     }
 
-    /// Of `ids`, those that are users or groups of the tenant, and whether each
-    /// is a member of `group`. Costs what is asked, not what the group holds.
+    /// Of `ids`, those that are resources of the tenant, and whether each is a
+    /// member of `group`. Costs what is asked, not what the group holds.
     ///
     /// # Errors
     ///
@@ -107,15 +182,20 @@ impl View {
         ids: &[ResourceId],
     ) -> Result<HashMap<ResourceId, MemberState>, StoreError> {
         let mut states = HashMap::with_capacity(ids.len());
-        for chunk in ids.chunks(ROWS) {
-            let sql = Sql::new(
+        // PostgreSQL may read the whole group for each id, unless it is held to this order.
+        let (before, after) = match self.locks_rows() {
+            true => ("lateral (select m.member_id from membership m where", "offset 0) m on true"),
+            false => ("membership m on", ""),
+        };
+        for chunk in ids.chunks(LISTED) {
+            let sql = Sql::new(&format!(
                 "select r.id, r.resource_type, m.member_id is not null from resource r
-                 left join membership m on m.tenant_id = r.tenant_id and m.group_id = ?",
-            )
+                 left join {before} m.tenant_id = r.tenant_id and m.group_id = ?"
+            ))
             .bind(group.get())
-            .push(" and m.member_id = r.id where r.tenant_id = ?")
+            .push(&format!(" and m.member_id = r.id {after} where r.tenant_id = ?"))
             .bind(self.owner())
-            .push(" and r.resource_type in (1, 2) and r.id in ")
+            .push(" and r.id in ")
             .list(chunk.iter().map(|id| id.get()));
             for row in self.all(sql).await? {
                 let state = MemberState {
@@ -128,8 +208,8 @@ impl View {
         Ok(states)
     }
 
-    /// The groups that have `member`, locked until the transaction ends, with
-    /// their versions, in the order of ids.
+    /// Up to `limit` of the groups that have `member` and whose ids come after
+    /// `after`, locked until the transaction ends, in the order of ids.
     ///
     /// # Errors
     ///
@@ -137,57 +217,24 @@ impl View {
     pub async fn groups_for_update(
         &self,
         member: ResourceId,
+        after: Option<ResourceId>,
+        limit: u32,
     ) -> Result<Vec<super::StoredResource>, StoreError> {
         let lock = if self.locks_rows() { " for no key update of r" } else { "" };
         let sql = Sql::new(&format!(
             "select {} from membership m join resource r
                 on r.tenant_id = m.tenant_id and r.id = m.group_id
-             where m.tenant_id = ? and m.member_id = ? order by m.group_id{lock}",
+             where m.tenant_id = ? and m.member_id = ?",
             super::resource::COLUMNS
         ))
         .bind(self.owner())
         .bind(member.get());
-        self.all(sql).await?.iter().map(super::StoredResource::read).collect()
-    }
-
-    /// The groups of each of `members`: pairs of id and displayName.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn groups_of(
-        &self,
-        members: &[ResourceId],
-    ) -> Result<HashMap<ResourceId, Vec<(ResourceId, String)>>, StoreError> {
-        let mut groups: HashMap<ResourceId, Vec<(ResourceId, String)>> = HashMap::new();
-        let name = match self.locks_rows() {
-            true => "cast(g.document as json) ->> 'displayName'",
-            false => "json_extract(g.document, '$.displayName')",
+        let sql = match after {
+            Some(after) => sql.push(" and m.group_id > ?").bind(after.get()),
+            None => sql,
         };
-        for chunk in members.chunks(ROWS) {
-            let sql = Sql::new(&format!(
-                "select m.member_id, g.id, {name} from membership m
-                 join resource g on g.tenant_id = m.tenant_id and g.id = m.group_id
-                 where m.tenant_id = ? and m.member_id in "
-            ))
-            .bind(self.owner())
-            .list(chunk.iter().map(|id| id.get()))
-            // The order of the index: by resource, a database may read them all.
-            .push(" order by m.member_id, m.group_id");
-            for row in self.all(sql).await? {
-                let member = ResourceId::new(row.try_get_by_index(0)?);
-                let name: Option<String> = row.try_get_by_index(2)?;
-                let group = (ResourceId::new(row.try_get_by_index(1)?), name.unwrap_or_default());
-                groups.entry(member).or_default().push(group);
-            }
-        }
-        Ok(groups)
-    }
-}
-
-impl MemberRow {
-    /// The row of a resource that becomes a member.
-    pub fn new(id: ResourceId, state: MemberState, display: Option<String>) -> Self {
-        Self { id, resource_type: state.resource_type, display }
+        let sql = sql.push(" order by m.group_id limit ?").bind(i64::from(limit));
+        let sql = sql.push(lock);
+        self.all(sql).await?.iter().map(super::StoredResource::read).collect()
     }
 }

@@ -1,7 +1,6 @@
 //! Reading resources.
 
 use sea_orm::QueryResult;
-use uuid::Uuid;
 
 use super::{StoreError, View, statement::Sql};
 use crate::scim::resource::{ResourceId, Version};
@@ -65,38 +64,19 @@ impl View {
         self.load(resource_type, id, lock).await
     }
 
-    /// The user of that id, with the groups it is in: JSON text of pairs of id
-    /// and displayName.
+    /// As [`View::resource`]; until this transaction ends no other one changes it,
+    /// nor makes it a member of a group.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the database fails.
-    pub async fn resource_with_groups(
+    pub async fn resource_for_removal(
         &self,
         resource_type: i16,
         id: ResourceId,
-    ) -> Result<Option<(StoredResource, Vec<(ResourceId, String)>)>, StoreError> {
-        let groups = match self.locks_rows() {
-            true => {
-                "select cast(json_agg(json_build_array(cast(g.id as text),
-                    cast(g.document as json) ->> 'displayName') order by m.group_id) as text)"
-            }
-            false => {
-                "select json_group_array(json_array(lower(hex(g.id)),
-                    json_extract(g.document, '$.displayName')))"
-            }
-        };
-        let sql = Sql::new(&format!(
-            "select {COLUMNS}, ({groups} from membership m
-                join resource g on g.tenant_id = m.tenant_id and g.id = m.group_id
-                where m.tenant_id = r.tenant_id and m.member_id = r.id)
-             from resource r where r.tenant_id = "
-        ));
-        let sql = sql.push("?").bind(self.owner()).push(" and r.id = ?").bind(id.get());
-        let sql = sql.push(" and r.resource_type = ?").bind(resource_type);
-        let Some(row) = self.one(sql).await? else { return Ok(None) };
-        let groups: Option<String> = row.try_get_by_index(5)?;
-        Ok(Some((StoredResource::read(&row)?, read_groups(groups.as_deref())?)))
+    ) -> Result<Option<StoredResource>, StoreError> {
+        let lock = if self.locks_rows() { " for update" } else { "" };
+        self.load(resource_type, id, lock).await
     }
 
     async fn load(
@@ -114,17 +94,4 @@ impl View {
             .push(lock);
         self.one(sql).await?.as_ref().map(StoredResource::read).transpose()
     }
-}
-
-fn read_groups(text: Option<&str>) -> Result<Vec<(ResourceId, String)>, StoreError> {
-    let text = text.unwrap_or("[]");
-    if text == "[]" {
-        return Ok(Vec::new());
-    }
-    let pairs: Vec<(Uuid, Option<String>)> =
-        serde_json::from_str(text).map_err(|error| StoreError::Damaged(error.to_string()))?;
-    Ok(pairs
-        .into_iter()
-        .map(|(id, name)| (ResourceId::new(id), name.unwrap_or_default()))
-        .collect())
 }

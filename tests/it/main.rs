@@ -26,6 +26,7 @@ mod demo;
 mod etag;
 mod events;
 mod filters;
+mod groups;
 mod hostile;
 mod limits;
 mod names;

@@ -120,8 +120,7 @@ impl House {
             version: Version(2),
             at_us,
             row: RowChange::Touch,
-            add_members: Vec::new(),
-            remove_members: Vec::new(),
+            members: Default::default(),
             txn: txn.to_owned(),
             events: events.collect(),
             audit: AuditEntry {

@@ -65,8 +65,8 @@ impl Parser<'_> {
     ) -> Result<(), ScimError> {
         match (verb, sub) {
             (Verb::Remove, None) => {
-                let change = match single_value(filter) {
-                    Some(value) => MemberChange::Remove(vec![value.to_owned()]),
+                let change = match values(filter) {
+                    Some(values) => MemberChange::Remove(values),
                     None => MemberChange::RemoveWhere(checked),
                 };
                 self.steps.push(Step::Members(change));
@@ -84,11 +84,14 @@ impl Parser<'_> {
     }
 }
 
-/// The id in `value eq "…"`.
-fn single_value(filter: &Filter) -> Option<&str> {
+/// The ids in `value eq "…" or value eq "…"`: nobody else has to be looked at.
+fn values(filter: &Filter) -> Option<Vec<String>> {
     match filter {
         Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(value) } => {
-            path.name.eq_ignore_ascii_case("value").then_some(value)
+            path.name.eq_ignore_ascii_case("value").then(|| vec![value.clone()])
+        }
+        Filter::Or(terms) => {
+            terms.iter().map(values).collect::<Option<Vec<_>>>().map(|all| all.concat())
         }
         _ => None,
     }

@@ -14,6 +14,31 @@ pub struct Member {
     pub value: String,
     /// Name of the member, if the client gave one.
     pub display: Option<String>,
+    /// Type of the member, if the client said one.
+    pub kind: Option<String>,
+    /// Address of the member, if the client gave one.
+    pub reference: Option<String>,
+}
+
+impl Member {
+    /// The member with that id, of which nothing else was said.
+    pub fn new(value: &str) -> Self {
+        Self { value: value.to_owned(), display: None, kind: None, reference: None }
+    }
+
+    /// What the client says that is not so, if the member is a `kind` below
+    /// `endpoint`: `members.type` or `members.$ref`.
+    pub fn false_claim(&self, kind: &str, endpoint: &str) -> Option<&'static str> {
+        if self.kind.as_deref().is_some_and(|said| !said.eq_ignore_ascii_case(kind)) {
+            return Some("members.type");
+        }
+        let mut segments = self.reference.as_deref()?.trim_end_matches('/').rsplit('/');
+        let is_value = segments.next() == Some(self.value.as_str());
+        let place = segments.next().unwrap_or_default();
+        let is_place =
+            place.is_empty() || place.eq_ignore_ascii_case(endpoint.trim_start_matches('/'));
+        (!(is_value && is_place)).then_some("members.$ref")
+    }
 }
 
 /// Reads the value of `members`; the same member twice is one.
@@ -57,7 +82,8 @@ fn read_member(reader: &mut Reader<'_>, element: Value) -> Result<Member, ScimEr
             return Err(ScimError::InvalidValue(detail.to_owned()));
         }
     };
-    let (mut value, mut reference, mut display, mut alias) = (None, None, None, None);
+    let (mut value, mut display, mut alias) = (None, None, None);
+    let (mut kind, mut reference) = (None, None);
     for (name, part) in object {
         match name.to_ascii_lowercase().as_str() {
             "value" => value = read_text(reader, "members.value", part)?,
@@ -69,15 +95,14 @@ fn read_member(reader: &mut Reader<'_>, element: Value) -> Result<Member, ScimEr
             "displayname" if reader.leniency.aliases => {
                 alias = read_text(reader, "members.display", part)?;
             }
-            // The server knows the type of its own resources.
-            "type" => drop(read_text(reader, "members.type", part)?),
+            "type" => kind = read_text(reader, "members.type", part)?,
             _ => reader.unknown(&format!("members.{}", clip(&name)), &part)?,
         }
     }
     let named = reference.as_deref().and_then(|uri| uri.trim_end_matches('/').rsplit('/').next());
     let value = value.or_else(|| named.map(str::to_owned)).filter(|value| !value.is_empty());
     match value {
-        Some(value) => Ok(Member { value, display: display.or(alias) }),
+        Some(value) => Ok(Member { value, display: display.or(alias), kind, reference }),
         None => {
             let detail = "an element of `members` has no `value`, which must be the id of a member";
             Err(ScimError::InvalidValue(detail.to_owned()))

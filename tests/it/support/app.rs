@@ -52,6 +52,7 @@ struct Running {
     tenants: AtomicU32,
     shutdown: CancellationToken,
     server: Mutex<JoinSet<()>>,
+    database_url: String,
     postgres: Option<PostgresDatabase>,
     // Holds the database and the key until the service has stopped.
     _folder: TempDir,
@@ -93,6 +94,7 @@ impl TestApp {
             tenants: AtomicU32::new(0),
             shutdown,
             server: Mutex::new(server),
+            database_url: url,
             postgres,
             _folder: folder,
         })))
@@ -134,6 +136,11 @@ impl TestApp {
         let tenant = TestTenant::new(self.clone(), name, String::new());
         let (token, _) = tenant.issue(&[Scope::Read, Scope::Write], HOUR).await;
         tenant.with_token(&token)
+    }
+
+    /// The URL of its database.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.0.database_url
     }
 
     /// The URL of its database for a superuser; none on SQLite.

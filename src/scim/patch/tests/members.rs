@@ -3,7 +3,7 @@
 use super::*;
 
 fn member(value: &str) -> Member {
-    Member { value: value.to_owned(), display: None }
+    Member::new(value)
 }
 
 #[track_caller]

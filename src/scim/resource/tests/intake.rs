@@ -85,6 +85,30 @@ fn schemas_are_checked_if_strict() {
     assert_eq!(stored("/Users", &plain)["schemas"], json!([urn::USER])); // R55
 }
 
+/// `value` says who is meant; the rest must fit where the RFCs are kept to the letter.
+#[test]
+fn a_member_that_contradicts_itself_is_noticed() {
+    #[track_caller]
+    fn check(kind: Option<&str>, reference: Option<&str>, wrong: Option<&'static str>) {
+        let member = Member {
+            kind: kind.map(str::to_owned),
+            reference: reference.map(str::to_owned),
+            ..Member::new("u1")
+        };
+        assert_eq!(member.false_claim("User", "/Users"), wrong, "{kind:?} {reference:?}");
+    }
+
+    // R116
+    check(None, None, None);
+    check(Some("user"), Some("https://h/v2/Users/u1"), None);
+    check(None, Some("Users/u1/"), None);
+    check(None, Some("../users/u1"), None);
+    check(None, Some("u1"), None);
+    check(Some("Group"), None, Some("members.type"));
+    check(Some("User"), Some("https://h/v2/Users/u2"), Some("members.$ref"));
+    check(None, Some("https://h/v2/Groups/u1"), Some("members.$ref"));
+}
+
 #[test]
 fn members_are_read_apart_from_the_document() {
     let group = |dialect, members: Value| {
@@ -95,8 +119,13 @@ fn members_are_read_apart_from_the_document() {
         })
     };
     let member = |value: &str, display: Option<&str>| Member {
-        value: value.to_owned(),
         display: display.map(str::to_owned),
+        ..Member::new(value)
+    };
+    let by_address = Member {
+        kind: Some("User".to_owned()),
+        reference: Some("https://h/v2/Users/u".to_owned()),
+        ..Member::new("u")
     };
 
     for (members, expected) in [
@@ -106,10 +135,7 @@ fn members_are_read_apart_from_the_document() {
             json!([{ "value": "u" }, { "value": "u", "display": "U" }]),
             Some(vec![member("u", Some("U"))]),
         ), // R119
-        (
-            json!([{ "$ref": "https://h/v2/Users/u", "type": "User" }]),
-            Some(vec![member("u", None)]),
-        ), // R116
+        (json!([{ "$ref": "https://h/v2/Users/u", "type": "User" }]), Some(vec![by_address])), // R116
     ] {
         for dialect in [Dialect::Strict, Dialect::Entra] {
             assert_eq!(group(dialect, members.clone()).unwrap(), expected, "{members}");
