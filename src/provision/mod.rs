@@ -4,6 +4,7 @@
 //! answer. A change, its events and its audit entry commit in one transaction,
 //! or none does.
 
+mod bulk;
 mod change;
 mod create;
 mod delete;
@@ -33,6 +34,7 @@ use crate::{
     tenant::{Caller, Scope},
 };
 
+pub use bulk::BulkAnswer;
 pub use query::{Query, Search};
 
 /// Why a use case did not do what was asked.

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::scim::{
+    bulk,
     schema::{Registry, ResourceType, Schema},
     urn,
 };
@@ -27,7 +28,11 @@ pub fn service_provider_config(base: &str, limits: &Limits) -> Value {
     json!({
         "schemas": [urn::SERVICE_PROVIDER_CONFIG],
         "patch": { "supported": true },
-        "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+        "bulk": {
+            "supported": true,
+            "maxOperations": bulk::MAX_OPERATIONS,
+            "maxPayloadSize": limits.max_body_bytes,
+        },
         "filter": { "supported": true, "maxResults": limits.max_results },
         "changePassword": { "supported": false },
         "sort": { "supported": false },

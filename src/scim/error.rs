@@ -97,9 +97,15 @@ pub enum ScimError {
         current: String,
     },
     /// The body is larger than the limit.
-    #[error("the body is larger than {limit} bytes")]
+    #[error("the body is larger than {limit} bytes, which is `maxPayloadSize`")]
     TooLarge {
         /// The limit, in bytes.
+        limit: usize,
+    },
+    /// A bulk request has more operations than the limit.
+    #[error("the request has more operations than `maxOperations`, which is {limit}")]
+    TooManyOperations {
+        /// The limit.
         limit: usize,
     },
     /// The credential does not carry the right (RFC 6750 §3.1).
@@ -132,7 +138,7 @@ impl ScimError {
             Self::NotFound { .. } => 404,
             Self::Uniqueness { .. } => 409,
             Self::PreconditionFailed { .. } => 412,
-            Self::TooLarge { .. } => 413,
+            Self::TooLarge { .. } | Self::TooManyOperations { .. } => 413,
             Self::NotImplemented(_) => 501,
         }
     }
@@ -154,6 +160,7 @@ impl ScimError {
             | Self::NotFound { .. }
             | Self::PreconditionFailed { .. }
             | Self::TooLarge { .. }
+            | Self::TooManyOperations { .. }
             | Self::NotImplemented(_) => None,
         }
     }

@@ -8,14 +8,19 @@ use crate::scim::{ScimType, urn};
 ///
 /// `status` is a string in it, as the RFC's own schema of errors demands.
 pub fn error_body(status: u16, scim_type: Option<ScimType>, detail: &str) -> String {
+    error_value(status, scim_type.map(ScimType::as_str), detail).to_string()
+}
+
+/// An error inside of another message, RFC 7644 §3.7.3.
+pub fn error_value(status: u16, scim_type: Option<&str>, detail: &str) -> Value {
     let mut body = Map::new();
     body.insert("schemas".to_owned(), json!([urn::ERROR]));
     body.insert("status".to_owned(), Value::String(status.to_string()));
     if let Some(scim_type) = scim_type {
-        body.insert("scimType".to_owned(), scim_type.as_str().into());
+        body.insert("scimType".to_owned(), scim_type.into());
     }
     body.insert("detail".to_owned(), detail.into());
-    Value::Object(body).to_string()
+    Value::Object(body)
 }
 
 /// The body of a query answer, RFC 7644 §3.4.2.

@@ -7,6 +7,7 @@
 
 #![doc = concat!("\n# Readings\n\n", include_str!("readings.md"))]
 
+pub mod bulk;
 pub mod date_time;
 pub mod dialect;
 pub mod discovery;

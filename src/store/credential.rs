@@ -142,6 +142,24 @@ impl Store {
         hash: &TokenHash,
         now_us: i64,
     ) -> Result<Option<Caller>, StoreError> {
+        let this = Sql::new("d.token_hash = ?").bind(hash.as_bytes().to_vec());
+        self.find_caller(this, now_us).await
+    }
+
+    /// Whom a tenant's credential speaks for, if it is still valid at `now_us`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn caller_of(
+        &self,
+        credential: Uuid,
+        now_us: i64,
+    ) -> Result<Option<Caller>, StoreError> {
+        self.find_caller(Sql::new("d.id = ?").bind(credential), now_us).await
+    }
+
+    async fn find_caller(&self, this: Sql, now_us: i64) -> Result<Option<Caller>, StoreError> {
         let sql = Sql::new(
             "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us, c.id, c.settings,
                 d.subject_id
@@ -149,9 +167,9 @@ impl Store {
              join tenant t on t.id = d.tenant_id
              join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
              left join resource r on r.tenant_id = d.tenant_id and r.id = d.subject_id
-             where d.token_hash = ?",
+             where ",
         )
-        .bind(hash.as_bytes().to_vec())
+        .append(this)
         .push(" and d.expires_us > ?")
         .bind(now_us)
         .push(" and d.revoked_us is null and t.state = 0")

@@ -408,7 +408,7 @@ impl TenantTx {
     pub async fn nested<T, E, W>(&self, work: W) -> Result<T, E>
     where
         E: From<StoreError>,
-        W: for<'t> FnOnce(&'t TenantTx) -> Work<'t, T, E>,
+        W: AsyncFnOnce(&TenantTx) -> Result<T, E>,
     {
         let savepoint = match &self.view.handle {
             Handle::Transaction(transaction) => transaction.begin().await,

@@ -136,7 +136,10 @@ async fn a_large_body_is_refused_before_it_is_sent_or_cut_off() {
         let announced = head(&acme, "POST /Users", &length, true);
         let answer = send(&app, announced).await;
         assert_refused(&answer, &[413]);
-        assert_eq!(answer.body["detail"], "the body is larger than 8388608 bytes");
+        assert_eq!(
+            answer.body["detail"],
+            "the body is larger than 8388608 bytes, which is `maxPayloadSize`"
+        );
 
         // Whoever has no token learns that, not the limit.
         let unknown = head(&acme, "POST /Users", &length, false);
@@ -148,7 +151,10 @@ async fn a_large_body_is_refused_before_it_is_sent_or_cut_off() {
         let parts = parts.into_iter().chain((0..64).map(|_| chunk.clone()));
         let answer = exchange(app.address(), parts, Duration::ZERO).await.expect("an answer");
         assert_refused(&answer, &[413]);
-        assert_eq!(answer.body["detail"], "the body is larger than 8388608 bytes");
+        assert_eq!(
+            answer.body["detail"],
+            "the body is larger than 8388608 bytes, which is `maxPayloadSize`"
+        );
         still_answers(&acme).await;
     })
     .await;

@@ -17,6 +17,7 @@ mod support;
 mod admin;
 mod architecture;
 mod asking;
+mod bulk;
 mod cli;
 mod concurrency;
 mod connections;

@@ -145,6 +145,47 @@ fn search_request() -> MetaSchema {
     }
 }
 
+fn bulk_operation() -> Vec<(&'static str, MetaSchemaRef)> {
+    let text = || inline(MetaSchema::new("string"));
+    vec![("method", text()), ("bulkId", text()), ("version", text())]
+}
+
+fn bulk_request() -> MetaSchema {
+    let text = || inline(MetaSchema::new("string"));
+    let mut properties = bulk_operation();
+    properties.extend([("path", text()), ("data", inline(MetaSchema::new("object")))]);
+    let operation =
+        MetaSchema { properties, required: vec!["method", "path"], ..MetaSchema::new("object") };
+    MetaSchema {
+        description: Some("Operations to be done, RFC 7644 §3.7."),
+        properties: vec![
+            ("schemas", inline(array(text()))),
+            ("failOnErrors", inline(MetaSchema::new("integer"))),
+            ("Operations", inline(array(inline(operation)))),
+        ],
+        required: vec!["schemas", "Operations"],
+        ..MetaSchema::new("object")
+    }
+}
+
+fn bulk_response() -> MetaSchema {
+    let text = || inline(MetaSchema::new("string"));
+    let mut properties = bulk_operation();
+    let response = MetaSchemaRef::Reference("Error".to_owned());
+    properties.extend([("location", text()), ("status", text()), ("response", response)]);
+    let operation =
+        MetaSchema { properties, required: vec!["status"], ..MetaSchema::new("object") };
+    MetaSchema {
+        description: Some("What became of operations, RFC 7644 §3.7.3."),
+        properties: vec![
+            ("schemas", inline(array(text()))),
+            ("Operations", inline(array(inline(operation)))),
+        ],
+        required: vec!["schemas", "Operations"],
+        ..MetaSchema::new("object")
+    }
+}
+
 macro_rules! body {
     ($(#[$doc:meta] $name:ident: $schema:expr, $needs:expr;)+) => {
         $(
@@ -202,4 +243,8 @@ body! {
     PatchOp: patch_op(), None;
     /// A query in a body.
     SearchRequest: search_request(), None;
+    /// A bulk request.
+    BulkRequest: bulk_request(), None;
+    /// The answer to a bulk request.
+    BulkResponse: bulk_response(), None;
 }

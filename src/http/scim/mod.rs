@@ -4,6 +4,7 @@
 //! that the routes know, then lets the handlers work, and gives every error a
 //! SCIM body.
 
+mod bulk;
 mod caller;
 mod describe;
 mod discovery;
@@ -40,6 +41,7 @@ type Apis = (
     endpoints::CustomApi,
     endpoints::BaseApi,
     endpoints::MeApi,
+    bulk::BulkApi,
     discovery::DiscoveryApi,
     unsupported::UnsupportedApi,
 );
@@ -52,6 +54,7 @@ fn service() -> OpenApiService<Apis, ()> {
         endpoints::CustomApi,
         endpoints::BaseApi,
         endpoints::MeApi,
+        bulk::BulkApi,
         discovery::DiscoveryApi,
         unsupported::UnsupportedApi,
     );

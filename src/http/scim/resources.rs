@@ -234,7 +234,7 @@ impl Listing {
 }
 
 /// What was overlooked, as a header may carry it.
-fn notice(ignored: &[String]) -> Option<String> {
+pub(super) fn notice(ignored: &[String]) -> Option<String> {
     if ignored.is_empty() {
         return None;
     }

@@ -31,7 +31,6 @@ macro_rules! refusals {
 }
 
 refusals! {
-    bulk: "post" "/Bulk" "bulk" "Bulk",
     create_me: "post" "/Me" "me.create" "creating a user at `/Me`",
     asynchronous: "get" "/async/:txn" "async.read" "asynchronous processing",
 }

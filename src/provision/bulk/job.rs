@@ -1,0 +1,126 @@
+//! A bulk request that is being worked through.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use super::{BulkAnswer, Provisioner};
+use crate::{
+    scim::{
+        bulk::{BulkRequest, Done, Method, Operation, Refused, bulk_response, plan, result},
+        resource::ResourceId,
+    },
+    tenant::Caller,
+};
+
+/// Operations whose overlooked attributes an answer names.
+const NOTED: usize = 20;
+
+/// What is to be done, and how; it does not change while it is done.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// For whom.
+    pub(super) caller: Arc<Caller>,
+    /// The name of all its changes.
+    pub(super) txn: String,
+    operations: Vec<Result<Operation, Refused>>,
+    fail_on_errors: Option<u64>,
+    units: Vec<Vec<usize>>,
+    /// The place of each POST by its `bulkId`, and the id that its resource gets.
+    made: HashMap<String, (usize, ResourceId)>,
+}
+
+/// How far a job has come.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress {
+    /// Units that are done.
+    pub(super) units: usize,
+    /// What became of each operation that was tried, by its place.
+    pub(super) done: BTreeMap<usize, Done>,
+    errors: u64,
+    ignored: Vec<String>,
+}
+
+impl Progress {
+    /// Records what became of an operation.
+    pub(super) fn record(&mut self, place: usize, done: Done) {
+        self.errors += u64::from(done.is_error());
+        self.done.insert(place, done);
+    }
+
+    /// Notes what was overlooked in an operation.
+    pub(super) fn note(&mut self, place: usize, ignored: &[String]) {
+        if !ignored.is_empty() && self.ignored.len() < NOTED {
+            self.ignored.push(format!("Operations[{place}]: {}", ignored.join(", ")));
+        }
+    }
+}
+
+impl Job {
+    /// A job of `caller`. The ids of all new resources are chosen here, so that
+    /// operations can refer to each other.
+    pub(super) fn new(
+        provisioner: &Provisioner,
+        caller: Arc<Caller>,
+        request: BulkRequest,
+    ) -> Self {
+        let BulkRequest { fail_on_errors, operations } = request;
+        let mut made = HashMap::new();
+        for (place, operation) in operations.iter().enumerate() {
+            let Ok(Operation { method: Method::Post, bulk_id: Some(name), .. }) = operation else {
+                continue;
+            };
+            made.insert(name.clone(), (place, provisioner.new_resource_id()));
+        }
+        let (txn, units) = (provisioner.stamp().txn, plan(&operations));
+        Self { caller, txn, operations, fail_on_errors, units, made }
+    }
+
+    /// Whether nothing more is to be tried.
+    pub(super) fn is_over(&self, progress: &Progress) -> bool {
+        self.units.len() <= progress.units
+            || self.fail_on_errors.is_some_and(|most| most <= progress.errors)
+    }
+
+    /// The operations that come next, by their places.
+    pub(super) fn next(&self, progress: &Progress) -> &[usize] {
+        self.units.get(progress.units).map_or(&[], Vec::as_slice)
+    }
+
+    /// The operation at a place.
+    pub(super) fn operation(&self, place: usize) -> Option<&Result<Operation, Refused>> {
+        self.operations.get(place)
+    }
+
+    /// The POST that a name stands for: its place, and the id of its resource.
+    pub(super) fn made(&self, name: &str) -> Option<(usize, ResourceId)> {
+        self.made.get(name).copied()
+    }
+
+    /// The job after its next operations all ended in the same way.
+    pub(super) fn skip(&self, mut progress: Progress, done: &Done) -> Progress {
+        for place in self.next(&progress) {
+            progress.record(*place, done.clone());
+        }
+        progress.units += 1;
+        progress
+    }
+
+    /// The job after all the rest of it ended in the same way.
+    pub(super) fn end(&self, mut progress: Progress, done: &Done) -> Progress {
+        while !self.is_over(&progress) {
+            progress = self.skip(progress, done);
+        }
+        progress
+    }
+
+    /// The answer, in the order of the request.
+    pub(super) fn answer(&self, progress: &Progress) -> BulkAnswer {
+        let results = progress
+            .done
+            .iter()
+            .filter_map(|(place, done)| Some(result(self.operation(*place)?, done)));
+        BulkAnswer { body: bulk_response(results.collect()), ignored: progress.ignored.clone() }
+    }
+}
