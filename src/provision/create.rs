@@ -15,7 +15,7 @@ use crate::{
     event,
     scim::{
         ScimError, json,
-        resource::{Incoming, Member, ResourceId, Version, validate},
+        resource::{Incoming, Member, ResourceId, Version, given, validate},
     },
     store::{Change, MemberChanges, ResourceKeys, RowChange, StoredResource, TenantTx},
     tenant::Scope,
@@ -47,6 +47,8 @@ impl Provisioner {
         access.authorise(Scope::Write)?;
         let body = json::parse_object(body)?;
         let id = self.new_resource_id();
+        let projection = terms.projection.showing(&given(&access.resource_type, &body));
+        let terms = &Terms { projection, ..terms.clone() };
         let creation = self.creation(access, id, body, &self.stamp())?;
         let written = self.create_alone(access, creation).await?;
         let derived = match access.resource_type.is_group() {

@@ -65,6 +65,7 @@ impl Provisioner {
         let patch = PatchOp::parse(json::parse_object(body)?, &access.resource_type, leniency)?;
         let known = access.id(id)?;
         let preconditions = terms.preconditions.clone();
-        self.modify(access, known, terms, Patching { patch, preconditions }).await
+        let terms = Terms { projection: terms.projection.showing(patch.set()), ..terms.clone() };
+        self.modify(access, known, &terms, Patching { patch, preconditions }).await
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     scim::{
         ScimError, json,
-        resource::{Document, Preconditions, validate},
+        resource::{Document, Preconditions, given, validate},
     },
     store::StoredResource,
     tenant::Scope,
@@ -64,6 +64,8 @@ impl Provisioner {
         let body = json::parse_object(body)?;
         let known = access.id(id)?;
         let preconditions = terms.preconditions.clone();
-        self.modify(access, known, terms, Replacement { body, preconditions }).await
+        let projection = terms.projection.showing(&given(&access.resource_type, &body));
+        let terms = Terms { projection, ..terms.clone() };
+        self.modify(access, known, &terms, Replacement { body, preconditions }).await
     }
 }

@@ -60,6 +60,7 @@ fn count(answers: &[Answer], status: u16) -> usize {
 
 on_both_databases! {
     async fn two_hundred_members_come_at_once(app: TestApp) {
+        // R353
         let acme = app.new_tenant().await;
         let people = users(&acme, "u", 200).await;
         let staff = group(&acme, "Staff", &[]).await;
@@ -76,6 +77,7 @@ on_both_databases! {
     }
 
     async fn some_come_while_others_go(app: TestApp) {
+        // R353
         let acme = app.new_tenant().await;
         let (old, new) = (users(&acme, "old", 40).await, users(&acme, "new", 40).await);
         let staff = group(&acme, "Staff", &old).await;
@@ -114,6 +116,7 @@ on_both_databases! {
     }
 
     async fn of_fifty_writers_with_one_etag_one_wins(app: TestApp) {
+        // R460
         let acme = app.new_tenant().await;
         let user = &users(&acme, "u", 1).await[0];
 

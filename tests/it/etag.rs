@@ -16,7 +16,7 @@ on_both_databases! {
             .json(json!({ "userName": "bjensen", "displayName": "Babs" }))
             .await;
 
-        answer.expect_error(412, None);
+        answer.expect_error(412, None); // R455
         assert_eq!(acme.get(&user).await["displayName"], "Barbara");
         assert_eq!(acme.events().await, ["prov:create:notice", "prov:patch:notice"]);
     }
@@ -30,7 +30,7 @@ on_both_databases! {
 
         assert_eq!(answer["displayName"], "Babs");
         assert_ne!(answer["meta"]["version"], user.etag());
-        assert_eq!(answer.headers["etag"], answer["meta"]["version"].as_str().unwrap());
+        assert_eq!(answer.headers["etag"], answer["meta"]["version"].as_str().unwrap()); // R452
     }
 
     async fn another_tenants_user_is_not_found(app: TestApp) {

@@ -96,7 +96,7 @@ on_both_databases! {
             for resource in [&user, &group] {
                 let got = acme.get(resource).await.expect(200);
                 let put = acme.put(resource).json(got.body.clone()).await.expect(200);
-                assert_eq!(put.body, got.body, "{dialect:?}");
+                assert_eq!(put.body, got.body, "{dialect:?}"); // R325
                 assert_eq!(acme.get(resource).await.body, got.body, "{dialect:?}");
             }
             assert_eq!(acme.events().await, events);
@@ -134,7 +134,7 @@ on_both_databases! {
     async fn a_known_version_is_not_sent_again(app: TestApp) {
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
-        let with = |tag: &str| acme.get(&user).header(reqwest::header::IF_NONE_MATCH, tag);
+        let with = |tag: &str| acme.get(&user).header(reqwest::header::IF_NONE_MATCH, tag); // R458
 
         for tag in [user.etag().to_owned(), "*".to_owned(), format!("\"x\", {}", user.etag())] {
             let answer = with(&tag).await.expect(304);
@@ -153,7 +153,7 @@ on_both_databases! {
         let version = user.etag().to_owned();
         for tag in ["*", &version, &format!("\"x\", {version}")] {
             for request in [title(), acme.put(&user).json(barbara()), acme.delete(&user)] {
-                request.header(IF_NONE_MATCH, tag).await.expect_error(412, None);
+                request.header(IF_NONE_MATCH, tag).await.expect_error(412, None); // R459
             }
         }
         assert_eq!(acme.get(&user).await["meta"]["version"], version);
@@ -168,7 +168,7 @@ on_both_databases! {
             request.another(IF_MATCH, second)
         };
         delete("\"y\"").await.expect_error(412, None);
-        delete("not a tag").await.expect_error(400, Some("invalidValue"));
+        delete("not a tag").await.expect_error(400, Some("invalidValue")); // R457
         delete(user.etag()).await.expect(204);
     }
 

@@ -57,6 +57,19 @@ impl PatchOp {
     pub fn ignored(&self) -> &[String] {
         &self.ignored
     }
+
+    /// The attributes that it sets, members apart.
+    pub fn set(&self) -> impl Iterator<Item = &AttributeRef> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Assign { at, value: Some(_) }
+            | Step::Append { at, .. }
+            | Step::Elements { at, .. } => Some(at),
+            Step::Assign { value: None, .. }
+            | Step::RemoveListed { .. }
+            | Step::RemoveExtension(_)
+            | Step::Members(_) => None,
+        })
+    }
 }
 
 /// What a PATCH made of a resource.

@@ -30,7 +30,7 @@ pub use project::{MAX_NAMES, Projection};
 pub use recheck::{check_stored, may_conflict};
 pub use render::{Facts, render, represent};
 pub(in crate::scim) use validate::check_secret;
-pub use validate::{Incoming, changes, validate};
+pub use validate::{Incoming, changes, given, validate};
 
 pub(in crate::scim) use finish::{
     check_count, check_immutable, check_user_name, finish, is_primary, is_same, unset_primary,

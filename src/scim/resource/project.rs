@@ -24,6 +24,8 @@ pub enum Projection {
     Only(Vec<AttributeRef>),
     /// The default ones without these.
     Without(Vec<AttributeRef>),
+    /// The default ones, and these, which the request has set.
+    With(Vec<AttributeRef>),
 }
 
 impl Projection {
@@ -60,6 +62,23 @@ impl Projection {
         }
     }
 
+    /// The projection of the answer to a request that has set these attributes:
+    /// what is returned on request alone is shown to who sets it (RFC 7643 §7),
+    /// unless other attributes were asked for.
+    pub fn showing<'a>(&self, set: impl IntoIterator<Item = &'a AttributeRef>) -> Self {
+        let on_request = |at: &&AttributeRef| {
+            let mut parts = std::iter::once(&at.attribute).chain(&at.attribute.sub_attributes);
+            parts.any(|part| part.returned == Returned::Request)
+        };
+        match self {
+            Self::Default => {
+                let set: Vec<_> = set.into_iter().filter(on_request).cloned().collect();
+                if set.is_empty() { Self::Default } else { Self::With(set) }
+            }
+            asked => asked.clone(),
+        }
+    }
+
     /// Whether nothing was asked.
     pub fn is_default(&self) -> bool {
         *self == Self::Default
@@ -70,7 +89,7 @@ impl Projection {
     pub fn wants(&self, name: &str) -> bool {
         let core = |at: &&AttributeRef| at.extension.is_none() && at.attribute.name == name;
         match self {
-            Self::Default => true,
+            Self::Default | Self::With(_) => true,
             Self::Only(named) => named.iter().any(|at| core(&at)),
             Self::Without(named) => !named.iter().any(|at| core(&at) && at.sub_attribute.is_none()),
         }
@@ -109,6 +128,10 @@ impl Projection {
             Self::Default => (Vec::new(), false),
             Self::Only(named) => (named.iter().filter(here).collect(), true),
             Self::Without(named) => (named.iter().filter(here).collect(), false),
+            Self::With(set) => {
+                let was_set = set.iter().any(|at| here(&at));
+                return show_set(object, attribute, was_set);
+            }
         };
         let whole = named.iter().any(|at| at.sub_attribute.is_none());
         let sub_named = |sub: &Attribute| {
@@ -135,6 +158,20 @@ impl Projection {
         if attribute.is_complex() && attribute.returned != Returned::Always {
             retain_parts(object, attribute, keeps);
         }
+    }
+}
+
+/// Keeps an attribute that is returned by default or was set by the request.
+fn show_set(object: &mut Map<String, Value>, attribute: &Attribute, was_set: bool) {
+    let shown = |returned| match returned {
+        Returned::Always | Returned::Default => true,
+        Returned::Request => was_set,
+        Returned::Never => false,
+    };
+    if !shown(attribute.returned) {
+        object.shift_remove(&attribute.name);
+    } else if attribute.is_complex() {
+        retain_parts(object, attribute, |sub| shown(sub.returned));
     }
 }
 

@@ -287,6 +287,23 @@ pub(in crate::scim) fn check_secret(
     }
 }
 
+/// The attributes that a body names, `null` or not.
+pub fn given(resource_type: &ResourceType, body: &Map<String, Value>) -> Vec<AttributeRef> {
+    let names = |object: &Map<String, Value>, at: &AttributeRef| {
+        object.keys().any(|name| name.eq_ignore_ascii_case(&at.attribute.name))
+    };
+    let is_given = |at: &AttributeRef| match &at.extension {
+        None => names(body, at),
+        Some(urn) => body.iter().any(|(name, value)| {
+            name.eq_ignore_ascii_case(urn) && value.as_object().is_some_and(|all| names(all, at))
+        }),
+    };
+    match resource_type.hides_parts() {
+        true => resource_type.attributes().filter(is_given).collect(),
+        false => Vec::new(),
+    }
+}
+
 /// Canonical paths of the attributes that differ: `active`, `name`,
 /// `urn:…:User:department`.
 pub fn changes(resource_type: &ResourceType, before: &Document, after: &Document) -> Vec<String> {

@@ -179,6 +179,24 @@ fn check_shown(attributes: Option<&str>, excluded: Option<&str>, expected: Value
 }
 
 #[test]
+fn what_the_request_has_set_is_shown() {
+    let gadget = gadget();
+    let body = map(json!({ "schemas": [GADGET], "name": "n", "CODE": "c", "level": 7 }));
+    let set = super::super::given(&gadget, &body);
+    for (asked, expected) in [(None, true), (Some("level"), false)] {
+        let leniency = Dialect::Strict.leniency();
+        let asked = Projection::parse(asked, None, &gadget, leniency).unwrap();
+        for (set, expected) in [(set.as_slice(), expected), (&[], false)] {
+            let mut full =
+                map(json!({ "id": ID, "name": "n", "level": 7, "code": "c", "hidden": true }));
+            asked.showing(set).apply(&gadget, &mut full);
+            assert_eq!(full.contains_key("code"), expected); // R44
+            assert!(full.contains_key("level") && !full.contains_key("hidden")); // R42
+        }
+    }
+}
+
+#[test]
 fn what_is_returned_follows_the_schema() {
     let slots = |slot: Value| json!({ "slots": [slot] });
     let usual = json!({ "level": 7, "slots": [{ "value": "v" }] });
