@@ -125,6 +125,7 @@ fn a_wrong_secret_is_not_repeated() {
 
 #[test]
 fn plain_http_stays_on_loopback_unless_told_otherwise() {
+    // R183, R475, R476, R484
     check_error(sources(Some("listen = \"0.0.0.0:80\""), &[], &[]), &["not loopback", "tls_cert"]);
     check_error(sources(Some("tls_cert = \"a.pem\""), &[], &[]), &["needs `tls_key`"]);
     check_error(sources(Some("tls_key = \"a.pem\""), &[], &[]), &["needs `tls_cert`"]);

@@ -134,6 +134,7 @@ on_both_databases! {
     }
 
     async fn of_a_hundred_equal_creations_one_is_made(app: TestApp) {
+        // R198
         let acme = app.new_tenant().await;
         let body = json!({ "userName": "bjensen", "active": false });
 
@@ -192,6 +193,7 @@ on_both_databases! {
     }
 
     async fn nobody_who_is_deleted_stays_a_member(app: TestApp) {
+        // R122
         let acme = app.new_tenant().await;
         let people = users(&acme, "u", 40).await;
         let staff = group(&acme, "Staff", &people[..20]).await;
@@ -235,6 +237,7 @@ on_both_databases! {
     }
 
     async fn who_is_deleted_leaves_every_group_under_a_new_version(app: TestApp) {
+        // R122, R461
         let acme = app.new_tenant().await;
         let people = users(&acme, "u", 3).await;
         let groups: Vec<Resource> =

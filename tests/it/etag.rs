@@ -6,6 +6,7 @@ use crate::support::{TestApp, replace};
 
 on_both_databases! {
     async fn a_stale_etag_changes_nothing(app: TestApp) {
+        // R455, R463
         let acme = app.new_tenant().await;
         let user = acme.create("Users", json!({ "userName": "bjensen", "active": false })).await;
         acme.patch(&user, replace("displayName", "Barbara")).await.expect(200);
@@ -22,6 +23,7 @@ on_both_databases! {
     }
 
     async fn the_current_etag_lets_the_change_through(app: TestApp) {
+        // R453, R454
         let acme = app.new_tenant().await;
         let user = acme.create("Users", json!({ "userName": "bjensen" })).await;
 

@@ -128,6 +128,7 @@ async fn a_deep_body_is_refused_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_body_is_refused_before_it_is_sent_or_cut_off() {
+    // R434
     on_sqlite(|app| async move {
         let acme = app.new_tenant().await;
         let kind = "content-type: application/scim+json\r\n";
@@ -222,6 +223,7 @@ async fn malformed_heads_are_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn malformed_bodies_are_refused() {
+    // R3, R155, R446
     on_sqlite(|app| async move {
         let acme = app.new_tenant().await;
         let post = |headers: &str, body: &[u8]| creation(&acme, headers, body, true);

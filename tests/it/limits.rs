@@ -136,6 +136,7 @@ on_both_databases! {
     }
 
     async fn a_page_has_a_size_and_its_default_is_smaller(app: TestApp) {
+        // R216
         let acme = app.new_tenant().await;
         for number in 0..5 {
             acme.create("Users", json!({ "userName": format!("u{number}") })).await;
@@ -150,6 +151,7 @@ on_both_databases! {
     }
 
     async fn a_filter_without_an_index_looks_at_so_many_rows(app: TestApp) {
+        // R215
         let acme = app.new_tenant().await;
         for number in 0..5 {
             let document = json!({ "userName": format!("u{number}"), "nickName": "Babs" });

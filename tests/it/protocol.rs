@@ -1,9 +1,11 @@
 //! The protocol as clients meet it (RFC 7644): resources, lists, versions, errors.
 
+mod credentials;
 mod discovery;
 mod me;
 mod messages;
 mod places;
+mod resources;
 mod wrong;
 
 use std::collections::BTreeSet;
@@ -65,6 +67,7 @@ fn check_told(tenant: &TestTenant, endpoint: &str, answer: &Answer) {
 
 on_both_databases! {
     async fn every_answer_tells_place_and_version(app: TestApp) {
+        // R71, R76, R77, R188, R190, R191, R200, R202, R204, R348
         for dialect in Dialect::ALL {
             let acme = app.new_tenant_with(dialect).await;
             let created = acme.request(Method::POST, "/Users").json(barbara()).await.expect(201);
@@ -85,6 +88,7 @@ on_both_databases! {
     }
 
     async fn a_put_of_what_was_got_changes_nothing(app: TestApp) {
+        // R325
         for dialect in Dialect::ALL {
             let acme = app.new_tenant_with(dialect).await;
             let user = acme.create("Users", barbara()).await;
@@ -104,6 +108,7 @@ on_both_databases! {
     }
 
     async fn a_patch_to_what_is_keeps_version_and_time(app: TestApp) {
+        // R350, R361
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
         let before = acme.get(&user).await;
@@ -121,6 +126,7 @@ on_both_databases! {
     }
 
     async fn a_change_moves_the_time_forward_alone(app: TestApp) {
+        // R72, R157, R218
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
         let before = acme.get(&user).await;
@@ -132,6 +138,7 @@ on_both_databases! {
     }
 
     async fn a_known_version_is_not_sent_again(app: TestApp) {
+        // R458
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
         let with = |tag: &str| acme.get(&user).header(reqwest::header::IF_NONE_MATCH, tag); // R458
@@ -147,6 +154,7 @@ on_both_databases! {
     }
 
     async fn a_known_version_is_not_changed(app: TestApp) {
+        // R459
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
         let title = || acme.patch(&user, replace("title", "Guide"));
@@ -161,6 +169,7 @@ on_both_databases! {
     }
 
     async fn several_lines_of_versions_are_one_list(app: TestApp) {
+        // R457
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
         let delete = |second: &str| {
@@ -197,6 +206,7 @@ on_both_databases! {
     }
 
     async fn taking_active_away_from_who_has_access_ends_it(app: TestApp) {
+        // R91
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
 
@@ -206,20 +216,8 @@ on_both_databases! {
         assert!(events.iter().any(|event| event.contains("session-revoked")), "{events:?}");
     }
 
-    async fn head_is_get_without_a_body(app: TestApp) {
-        let acme = app.new_tenant().await;
-        let user = acme.create("Users", barbara()).await;
-        for path in [user.path(), "/Users".to_owned(), "/ServiceProviderConfig".to_owned()] {
-            let get = get(&acme, &path).await.expect(200);
-            let head = acme.request(Method::HEAD, &path).await.expect(200);
-            assert_eq!(head.body, Value::Null, "{path}");
-            assert_eq!(head.headers["content-type"], get.headers["content-type"], "{path}");
-            assert_eq!(head.headers.get("etag"), get.headers.get("etag"), "{path}");
-        }
-        acme.request(Method::HEAD, "/Users/nobody").await.expect(404);
-    }
-
     async fn an_answer_shows_the_attributes_asked_for(app: TestApp) {
+        // R41, R43, R201, R298, R299, R300, R302, R303, R305
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
         let always = BTreeSet::from(["schemas", "id"]);
@@ -266,6 +264,7 @@ on_both_databases! {
     }
 
     async fn a_walk_over_the_pages_meets_each_once(app: TestApp) {
+        // R208, R211, R212, R216, R270, R271, R272, R273, R275, R276
         let acme = app.new_tenant().await;
         let mut created = Vec::new();
         for number in 0..7 {
@@ -309,6 +308,7 @@ on_both_databases! {
     }
 
     async fn users_know_their_groups_and_leave_them_when_deleted(app: TestApp) {
+        // R105, R107, R115, R121, R122, R196, R402, R405
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
         let other = acme.create("Users", json!({ "userName": "other", "displayName": "O" })).await;
@@ -349,6 +349,7 @@ on_both_databases! {
     }
 
     async fn a_password_never_comes_back(app: TestApp) {
+        // R94, R98, R258, R305
         let acme = app.new_tenant().await;
         let secret = "correct horse 7391";
         let mut document = barbara();

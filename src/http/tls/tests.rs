@@ -66,6 +66,7 @@ async fn until_served(certificate: &Certificate, pair: &str) {
 
 #[tokio::test]
 async fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
+    // R475
     let files = Files::new("old");
     let certificate = Arc::new(files.load().unwrap());
     let stop = CancellationToken::new();

@@ -4,6 +4,7 @@ use super::*;
 
 on_both_databases! {
     async fn the_configuration_needs_no_token_and_is_true(app: TestApp) {
+        // R131, R132, R186
         let acme = app.new_tenant().await;
         let url = format!("{}/ServiceProviderConfig", acme.base());
         let response = app.http().get(&url).send().await.unwrap();
@@ -40,6 +41,7 @@ on_both_databases! {
     }
 
     async fn the_page_sizes_are_those_that_are_told(app: TestApp) {
+        // R132, R216
         let acme = app.new_tenant().await;
         let told = get(&acme, "/ServiceProviderConfig").await.expect(200).body;
         let size = told["pagination"]["defaultPageSize"].as_u64().unwrap();
@@ -54,6 +56,7 @@ on_both_databases! {
     }
 
     async fn schemas_and_resource_types_are_found_by_id(app: TestApp) {
+        // R133, R134, R140
         for dialect in [Dialect::Generic, Dialect::Strict] {
             let acme = app.new_tenant_with(dialect).await;
             for endpoint in ["/Schemas", "/ResourceTypes"] {
@@ -99,6 +102,7 @@ on_both_databases! {
     }
 
     async fn discovery_cannot_be_changed_or_filtered(app: TestApp) {
+        // R136, R143
         let acme = app.new_tenant().await;
         let paths = [
             "/ServiceProviderConfig".to_owned(),

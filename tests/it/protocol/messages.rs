@@ -6,6 +6,7 @@ use super::*;
 
 on_both_databases! {
     async fn json_comes_under_two_names(app: TestApp) {
+        // R150, R151
         let acme = app.new_tenant().await;
         for (number, (media, status)) in [
             ("application/scim+json", 201),
@@ -33,6 +34,7 @@ on_both_databases! {
     }
 
     async fn the_answer_has_the_type_that_is_accepted(app: TestApp) {
+        // R152, R153, R154
         let acme = app.new_tenant().await;
         let strict = app.new_tenant_with(Dialect::Strict).await;
         let user = acme.create("Users", barbara()).await;
@@ -56,6 +58,7 @@ on_both_databases! {
     }
 
     async fn what_is_unknown_is_overlooked_and_told_or_refused(app: TestApp) {
+        // R57, R370
         let generic = app.new_tenant().await;
         let strict = app.new_tenant_with(Dialect::Strict).await;
         let mut document = barbara();
@@ -81,6 +84,7 @@ on_both_databases! {
     }
 
     async fn a_user_name_is_taken_whatever_its_case(app: TestApp) {
+        // R83, R195, R326, R399, R442
         let acme = app.new_tenant().await;
         let user = acme.create("Users", json!({ "userName": "Straße" })).await;
         for name in ["Straße", "STRAẞE", "ｓｔｒaße"] {
@@ -95,6 +99,7 @@ on_both_databases! {
     }
 
     async fn a_search_finds_what_a_query_finds(app: TestApp) {
+        // R213, R310, R312
         let acme = app.new_tenant().await;
         for name in ["one", "two", "three"] {
             acme.create("Users", json!({ "userName": name, "displayName": name })).await;

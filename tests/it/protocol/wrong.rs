@@ -147,6 +147,7 @@ fn wrong_places(at: &str) -> Vec<Case<'_>> {
 
 on_both_databases! {
     async fn a_wrong_request_has_a_scim_error(app: TestApp) {
+        // R158, R159, R199, R438, R439, R441, R445, R450
         let acme = app.new_tenant_with(Dialect::Strict).await;
         let user = acme.create("Users", barbara()).await;
         let before = acme.get(&user).await.body;
@@ -171,6 +172,7 @@ on_both_databases! {
     }
 
     async fn a_body_that_is_no_json_is_refused(app: TestApp) {
+        // R3, R155, R446
         let acme = app.new_tenant().await;
         let url = format!("{}/Users", acme.base());
         for body in [
@@ -190,6 +192,7 @@ on_both_databases! {
     }
 
     async fn a_request_without_a_good_token_is_refused_first(app: TestApp) {
+        // R170, R179, R187, R451
         let acme = app.new_tenant_with(Dialect::Strict).await;
         let other = app.new_tenant().await;
         let foreign = format!("Bearer {}", other.token());
@@ -211,6 +214,7 @@ on_both_databases! {
     }
 
     async fn a_precondition_that_cannot_be_read_is_refused(app: TestApp) {
+        // R456, R457
         let acme = app.new_tenant().await;
         let user = acme.create("Users", barbara()).await;
         for tag in ["not a tag", "\"open", ""] {
