@@ -86,6 +86,7 @@ fn a_created_user_is_announced_and_then_activated() {
 
 #[test]
 fn a_change_of_profile_is_a_notice_alone() {
+    // R490
     let name = &["displayName"];
     check(&patched(name), Some(user(true)), Some(user(true)), &["prov:patch:notice"]);
     check(&replaced(name), Some(user(true)), Some(user(true)), &["prov:put:notice"]);
@@ -112,6 +113,8 @@ fn a_deleted_user_is_logged_out_before_it_is_purged() {
     let active = ["account-disabled", "session-revoked", "account-purged", "prov:delete"];
     check(&Change::Deleted, Some(user(true)), None, &active);
     check(&Change::Deleted, Some(user(false)), None, &["account-purged", "prov:delete"]);
+    let last = drafts(&Change::Deleted, Some(&user(true)), None).pop().unwrap();
+    assert_eq!(last.payload, json!({})); // R495
 }
 
 #[test]
@@ -127,8 +130,10 @@ fn groups_have_provisioning_events_only() {
 
 #[test]
 fn a_notice_names_attributes_and_never_the_password() {
+    // R489, R492, R493, R494
     let full = "urn:ietf:params:scim:schemas:core:2.0:User:password";
-    for change in [created(&["emails", "Password", full]), patched(&["password", "emails", full])] {
+    let names = ["emails", "Password", full];
+    for change in [created(&names), patched(&["password", "emails", full]), replaced(&names)] {
         let drafts = drafts(&change, Some(&user(true)), Some(&user(true)));
 
         assert_eq!(drafts[0].payload["attributes"], json!(["emails"]));

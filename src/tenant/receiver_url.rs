@@ -41,6 +41,7 @@ mod tests {
 
     #[test]
     fn only_https_is_spoken_and_http_at_home_if_wanted() {
+        // R508
         for (url, usually, with_loopback) in [
             ("https://app.example/in", true, true),
             ("http://app.example/in", false, false),

@@ -66,6 +66,7 @@ async fn user(tenant: &TestTenant, name: &str) -> Resource {
 
 on_both_databases! {
     async fn a_change_of_a_user_makes_its_events_in_order(app: TestApp) {
+        // R496
         let acme = app.new_tenant().await;
         let mut log = Log::of(&acme);
 

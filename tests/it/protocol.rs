@@ -349,7 +349,7 @@ on_both_databases! {
     }
 
     async fn a_password_never_comes_back(app: TestApp) {
-        // R94, R98, R258, R305
+        // R40, R94, R98, R258, R305
         let acme = app.new_tenant().await;
         let secret = "correct horse 7391";
         let mut document = barbara();
@@ -371,6 +371,8 @@ on_both_databases! {
             let text = answer.body.to_string();
             assert!(!text.contains(secret) && !text.contains("\"password\""), "{answer}");
         }
+        let events = app.operator().events(Some(acme.name()), 0, 100).await.unwrap();
+        assert!(!events.is_empty() && !format!("{events:?}").contains(secret));
         for refused in &answers[6..] {
             refused.expect_error(400, Some("invalidFilter"));
         }

@@ -45,6 +45,7 @@ async fn key_set(app: &TestApp, tenant: &TestTenant) -> Value {
 
 on_both_databases! {
     async fn a_push_is_a_signed_set_in_the_request_of_the_rfc(app: TestApp) {
+        // R486, R488, R499, R509, R513, R514
         let acme = app.new_tenant().await;
         let receiver = SetReceiver::start().await;
         let credential = "Bearer  Two Spaces=";
@@ -72,6 +73,8 @@ on_both_databases! {
             let claims =
                 receive::verify(&delivery.set, &keys, &issuer, audience, seconds_now()).unwrap();
             assert_eq!(claims["aud"], audience);
+            assert!(claims.get("sub").is_none() && claims.get("exp").is_none(), "{claims}");
+            assert_eq!(claims["events"].as_object().map(serde_json::Map::len), Some(1));
         }
         let order = [CREATE, ACTIVATE, DISABLED, REVOKED, DEACTIVATE, PATCH];
         assert_eq!(names(&deliveries), order);
