@@ -10,6 +10,7 @@ mod m20261123_000002_resource;
 mod m20261123_000003_event;
 mod m20261123_000004_audit;
 mod m20261123_000005_row_level_security;
+mod m20261123_000007_custom_schema;
 mod m20261123_000009_opaque_member;
 mod m20261123_000010_connection_settings;
 mod m20261123_000011_credential_subject;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000003_event::Migration),
             Box::new(m20261123_000004_audit::Migration),
             Box::new(m20261123_000005_row_level_security::Migration),
+            Box::new(m20261123_000007_custom_schema::Migration),
             Box::new(m20261123_000009_opaque_member::Migration),
             Box::new(m20261123_000010_connection_settings::Migration),
             Box::new(m20261123_000011_credential_subject::Migration),

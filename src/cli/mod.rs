@@ -14,6 +14,7 @@ mod migrate;
 mod openapi;
 mod operator;
 mod output;
+mod schema;
 mod serve;
 mod settings;
 mod stream;
@@ -74,6 +75,12 @@ enum Command {
     /// Streams: receivers of a tenant's security events.
     #[command(subcommand)]
     Stream(stream::Command),
+    /// Schemas that a tenant has besides those of the RFC.
+    #[command(subcommand)]
+    Schema(schema::Command),
+    /// Resource types that a tenant has besides users and groups, and their extensions.
+    #[command(subcommand)]
+    ResourceType(schema::TypeCommand),
     /// Events, in the order in which they were written.
     #[command(subcommand)]
     Events(events::Command),
@@ -127,6 +134,10 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Command::Token(command) => token::run(command, &open(sources).await?, output).await?,
         Command::Stream(command) => stream::run(command, &open(sources).await?, output).await?,
+        Command::Schema(command) => schema::run(command, &open(sources).await?, output).await?,
+        Command::ResourceType(command) => {
+            schema::run_type(command, &open(sources).await?, output).await?;
+        }
         Command::Events(command) => events::run(command, &open(sources).await?, output).await?,
         Command::Operator(command) => operator::run(command, &open(sources).await?, output).await?,
     }

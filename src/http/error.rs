@@ -81,6 +81,11 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         error!(error = causes(&error), "the store failed");
         match error {
+            StoreError::SchemaChanged => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the tenant's schemas have just changed; try again",
+            )
+            .with_header(header::RETRY_AFTER, HeaderValue::from_static("1")),
             StoreError::Unavailable(_) | StoreError::Conflict(_) | StoreError::Timeout(_) => {
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -89,6 +94,7 @@ impl From<StoreError> for Refusal {
                 .with_header(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER))
             }
             StoreError::Duplicate(_)
+            | StoreError::Taken(_)
             | StoreError::Damaged(_)
             | StoreError::Panicked
             | StoreError::Database(_) => {

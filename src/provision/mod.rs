@@ -126,6 +126,7 @@ impl Access {
                 let path = if self.resource_type.is_user() { "userName" } else { "displayName" };
                 ScimError::Uniqueness { path: path.to_owned() }.into()
             }
+            StoreError::Taken(path) => ScimError::Uniqueness { path }.into(),
             other => other.into(),
         }
     }

@@ -97,9 +97,14 @@ impl TenantTx {
     /// [`StoreError::Duplicate`] if a unique attribute is taken;
     /// [`StoreError::Conflict`] if a member is being deleted.
     pub async fn apply(&self, change: &Change) -> Result<(), StoreError> {
+        let claimed = change.row.unique_values();
+        if self.backend != DbBackend::Postgres {
+            self.check_free(change, claimed).await?;
+        }
         self.write_members_ahead(change.id, &change.members).await?;
         let mut pieces = vec![];
         pieces.extend(self.row_pieces(change));
+        pieces.extend(self.claim_pieces(change));
         pieces.extend(self.member_pieces(change.id, &change.members));
         pieces.push(Piece { name: "audit", sql: self.insert_audit(&change.audit, change) });
         let delivers = match self.backend {
@@ -128,6 +133,10 @@ impl TenantTx {
         }
         let count = if change.events.is_empty() { "select 0" } else { "select count(*) from d" };
         let sql = sql.push(&format!(" select cast(({count}) as bigint) as deliveries"));
+        let sql = match self.refusal(change) {
+            Some(refusal) => sql.push(", ").append(refusal),
+            None => sql,
+        };
         let row = self.one(sql).await?;
         let deliveries: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
         Ok(0 < deliveries)
@@ -181,6 +190,7 @@ impl TenantTx {
             RowChange::Touch => vec![Piece { name: "row", sql: self.touch_row(change) }],
             RowChange::Delete => vec![
                 Piece { name: "gone", sql: self.delete_values(change.id) },
+                Piece { name: "freed", sql: self.release_values(change.id) },
                 Piece { name: "memberships", sql: self.delete_memberships(change.id) },
                 Piece { name: "opaque", sql: self.delete_opaque_members(change.id) },
                 Piece { name: "row", sql: self.delete_row(change.id) },
@@ -193,19 +203,19 @@ impl TenantTx {
             "insert into resource (tenant_id, id, resource_type, version, created_us, modified_us,
                 unique_key, external_id, display_key, active, document) values ",
         )
-        .rows([vec![
-            self.owner(),
-            change.id.get().into(),
-            change.resource_type.into(),
-            change.version.0.into(),
-            change.at_us.into(),
-            change.at_us.into(),
-            keys.unique.clone().into(),
-            keys.external_id.clone().into(),
-            keys.display.clone().into(),
-            keys.active.into(),
-            document.into(),
-        ]])
+        .push("(?, ?, ?, ")
+        .bind(self.owner())
+        .bind(change.id.get())
+        .bind(change.resource_type)
+        .append(self.judged(change, keys))
+        .push(", ?, ?, ?, ?, ?, ?, ?)")
+        .bind(change.at_us)
+        .bind(change.at_us)
+        .bind(keys.unique.clone())
+        .bind(keys.external_id.clone())
+        .bind(keys.display.clone())
+        .bind(keys.active)
+        .bind(document)
     }
 
     fn update_row(
@@ -215,9 +225,10 @@ impl TenantTx {
         keys: &ResourceKeys,
         unique: Option<&Option<String>>,
     ) -> Sql {
+        let touched = self.touched(change, self.judged(change, keys));
         let touched = match unique {
-            Some(unique) => self.touched(change).push(", unique_key = ?").bind(unique.clone()),
-            None => self.touched(change),
+            Some(unique) => touched.push(", unique_key = ?").bind(unique.clone()),
+            None => touched,
         };
         touched
             .push(", external_id = ?")
@@ -232,13 +243,14 @@ impl TenantTx {
     }
 
     fn touch_row(&self, change: &Change) -> Sql {
-        self.touched(change).append(self.of_resource("id", change.id))
+        let version = Sql::new("?").bind(change.version.0);
+        self.touched(change, version).append(self.of_resource("id", change.id))
     }
 
     /// lastModified never goes backwards, whatever the clock does.
-    fn touched(&self, change: &Change) -> Sql {
-        Sql::new("update resource set version = ?")
-            .bind(change.version.0)
+    fn touched(&self, change: &Change, version: Sql) -> Sql {
+        Sql::new("update resource set version = ")
+            .append(version)
             .push(", modified_us = case when modified_us < ? then ? else modified_us end")
             .bind(change.at_us)
             .bind(change.at_us)

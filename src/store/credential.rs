@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, TenantStore, statement::Sql};
 use crate::{
-    scim::{dialect::Dialect, resource::ResourceId, schema::Registry},
+    scim::{dialect::Dialect, resource::ResourceId},
     tenant::{Caller, ConnectionSettings, Scope, TenantId, TokenHash},
 };
 
@@ -162,7 +162,7 @@ impl Store {
     async fn find_caller(&self, this: Sql, now_us: i64) -> Result<Option<Caller>, StoreError> {
         let sql = Sql::new(
             "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us, c.id, c.settings,
-                d.subject_id
+                d.subject_id, t.schema_version
              from credential d
              join tenant t on t.id = d.tenant_id
              join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
@@ -177,19 +177,21 @@ impl Store {
         let Some(row) = self.operator().view().await?.one(sql).await? else { return Ok(None) };
         let (name, dialect): (String, String) =
             (row.try_get_by_index(1)?, row.try_get_by_index(3)?);
+        let (tenant, schema_version) =
+            (TenantId::new(row.try_get_by_index(0)?), row.try_get_by_index(9)?);
         let (scopes, settings): (String, String) =
             (row.try_get_by_index(4)?, row.try_get_by_index(7)?);
         let settings = ConnectionSettings::from_json(&settings)
             .map_err(|error| StoreError::Damaged(error.to_string()))?;
         Ok(Some(Caller {
-            tenant: TenantId::new(row.try_get_by_index(0)?),
+            tenant,
             tenant_name: name.into(),
             credential: row.try_get_by_index(2)?,
             dialect: Dialect::from_name(&dialect)
                 .ok_or_else(|| StoreError::Damaged(format!("dialect {dialect}")))?,
             connection: row.try_get_by_index(6)?,
             settings: Arc::new(settings),
-            registry: Registry::shared(),
+            registry: self.registry(tenant, schema_version).await?,
             scopes: Scope::parse_list(&scopes).into(),
             expires_us: row.try_get_by_index(5)?,
             subject: row.try_get_by_index::<Option<Uuid>>(8)?.map(ResourceId::new),

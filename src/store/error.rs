@@ -19,6 +19,12 @@ pub enum StoreError {
     /// The value of a key is taken.
     #[error("a row with the same key exists")]
     Duplicate(UniqueKey),
+    /// Another resource of the type has the value of a unique attribute.
+    #[error("the value of `{0}` is taken")]
+    Taken(String),
+    /// The tenant's schemas changed after the work was judged by them.
+    #[error("the tenant's schemas have just changed")]
+    SchemaChanged,
     /// A member that was to be added is being deleted, or transactions crossed:
     /// the work was undone and may be tried again.
     #[error("the transaction was undone because another one crossed it")]
@@ -53,7 +59,7 @@ impl StoreError {
 
     /// Whether the connection that said it can be used again.
     pub(super) fn leaves_connection_usable(&self) -> bool {
-        matches!(self, Self::Duplicate(_) | Self::Damaged(_))
+        matches!(self, Self::Duplicate(_) | Self::Taken(_) | Self::SchemaChanged | Self::Damaged(_))
     }
 }
 
@@ -68,6 +74,12 @@ impl From<DbErr> for StoreError {
         match sql_state(&error).as_deref() {
             // Foreign key, serialization failure, deadlock.
             Some("23503" | "40001" | "40P01") => Self::Conflict(error),
+            // Raised by the functions of the schema, with the path as the message.
+            Some("MU001") => Self::SchemaChanged,
+            Some("MU002") => Self::Taken(said(&error)),
+            // SQLite has no such functions: the version of a resource that was
+            // judged by old schemas is null there.
+            Some("1299") if said(&error).contains("resource.version") => Self::SchemaChanged,
             // Statement cancelled.
             Some("57014") => Self::Timeout(error),
             // Lock not available; read only, as after a failover; idle for too
@@ -106,6 +118,17 @@ fn sql_state(error: &DbErr) -> Option<String> {
             Some(if code == "787" { "23503".to_owned() } else { code.into_owned() })
         }
         _ => None,
+    }
+}
+
+/// The database's own words.
+fn said(error: &DbErr) -> String {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            let error = error.as_database_error();
+            error.map(|error| error.message().to_owned()).unwrap_or_default()
+        }
+        _ => String::new(),
     }
 }
 

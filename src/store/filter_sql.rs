@@ -10,7 +10,11 @@
 
 use sea_orm::DbBackend;
 
-use super::{View, keys::KEY_BYTES, statement::Sql};
+use super::{
+    View,
+    keys::{KEY_BYTES, operand_key},
+    statement::Sql,
+};
 use crate::scim::{
     filter::{CheckedFilter, CompareOp, Operand},
     path::AttributeRef,
@@ -142,8 +146,8 @@ impl View {
             (Place::Instant(column), Operand::Instant(us)) => compare_instant(column, op, *us),
             (Place::Members, Operand::Text(text)) => self.has_member(op, text),
             (Place::Groups, Operand::Text(text)) => self.in_group(op, text),
-            (Place::Value(indexed), Operand::Text(text)) => {
-                self.value(resource_type, indexed, op, text)
+            (Place::Value(indexed), operand) => {
+                self.value(resource_type, indexed, op, &operand_key(operand))
             }
             _ => Condition::Unknown,
         }
@@ -240,7 +244,7 @@ fn place<'r>(resource_type: &'r ResourceType, attribute: &AttributeRef) -> Place
         "meta.created" => Place::Instant("r.created_us"),
         "meta.lastModified" => Place::Instant("r.modified_us"),
         "members.value" | "members" if resource_type.is_group() => Place::Members,
-        "groups.value" | "groups" if resource_type.is_user() => Place::Groups,
+        "groups.value" | "groups" if resource_type.shows_groups() => Place::Groups,
         _ => Place::Document,
     }
 }

@@ -11,8 +11,10 @@
 
 mod audit;
 mod change;
+mod claim;
 mod connection;
 mod credential;
+mod custom_schema;
 mod delivery;
 mod error;
 mod filter_sql;
@@ -37,17 +39,19 @@ mod view;
 use std::{fmt, future::Future, panic::AssertUnwindSafe, path::PathBuf, pin::Pin, sync::Arc};
 
 use futures_util::FutureExt;
+use moka::future::Cache;
 
 use sea_orm::{DatabaseTransaction, DbBackend, TransactionTrait};
 use tokio::sync::{Notify, oneshot};
 
 use self::view::Handle;
-use crate::tenant::TenantId;
+use crate::{scim::schema::Registry, tenant::TenantId};
 
 pub use audit::AuditEntry;
 pub use change::{Change, OutboxEvent, RowChange};
 pub use connection::ConnectionRow;
 pub use credential::{CredentialRow, NewCredential};
+pub use custom_schema::{Definitions, Reindex};
 pub use delivery::{Claim, Finish, LeaseKey};
 pub use error::{StoreError, UniqueKey};
 pub use keys::ResourceKeys;
@@ -97,6 +101,7 @@ enum Backend {
 pub struct Store {
     backend: Backend,
     appended: Arc<Notify>,
+    registries: Cache<(TenantId, i64), Arc<Registry>>,
 }
 
 /// Work to be done in a transaction; may be called again if the transaction was
@@ -117,7 +122,8 @@ impl Store {
                 Backend::Postgres(postgres::Sessions::open(url, connections).await?)
             }
         };
-        Ok(Self { backend, appended: Arc::default() })
+        let registries = Cache::new(custom_schema::REMEMBERED);
+        Ok(Self { backend, appended: Arc::default(), registries })
     }
 
     /// The store as `tenant` sees it.
@@ -219,8 +225,9 @@ impl TenantStore {
         }
     }
 
-    /// The row comes first in the one call that writes a change, so a key that is
-    /// taken stops it before anything is written, and no savepoint is needed.
+    /// Unique values are looked for first, and the row comes first in the one call
+    /// that writes a change, so a key that is taken, or a schema that has changed,
+    /// stops it before anything is written, and no savepoint is needed.
     async fn apply_queued(
         &self,
         sqlite: &sqlite::Sqlite,
@@ -233,7 +240,13 @@ impl TenantStore {
                 let handle = Handle::Batch(Arc::clone(batch));
                 let tx = TenantTx::new(View::new(tenant, DbBackend::Sqlite, handle));
                 let outcome = tx.apply(&change).await;
-                let in_doubt = !matches!(outcome, Ok(()) | Err(StoreError::Duplicate(_)));
+                let in_doubt = !matches!(
+                    outcome,
+                    Ok(())
+                        | Err(StoreError::Duplicate(_)
+                            | StoreError::Taken(_)
+                            | StoreError::SchemaChanged)
+                );
                 let delivers = tx.has_deliveries();
                 let answer: sqlite::Answer = Box::new(move |committed| {
                     drop(sender.send(outcome.and(committed).map(|()| delivers)));

@@ -108,13 +108,14 @@ impl TenantTx {
 const TENANT: &str = "select id, name, state, subject_issuer, created_us from tenant";
 
 /// Tables of a tenant's rows, in the order in which they can go.
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "delivery",
     "stream",
     "outbox",
     "audit_entry",
     "membership",
     "attribute_value",
+    "unique_value",
     "resource",
     "credential",
     "connection_notice",
@@ -231,6 +232,7 @@ fn delete_rows(table: &str, tenant: TenantId) -> Sql {
         "outbox" => "seq",
         "membership" => "group_id, member_id",
         "attribute_value" => "path, value_key, resource_id, element",
+        "unique_value" => "resource_type, path, value_key",
         "credential" => "token_hash",
         "connection_notice" => "connection_id, kind, detail",
         _ => "id",

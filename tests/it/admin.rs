@@ -12,6 +12,16 @@ const REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/sessi
 const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
 const NO_ID: &str = "0198c2a0-0000-7000-8000-000000000001";
 
+const BADGE: &str = "urn:example:params:scim:schemas:core:2.0:Badge";
+
+fn badge() -> Value {
+    json!({ "id": BADGE, "name": "Badge", "attributes": [{ "name": "number", "indexed": true }] })
+}
+
+fn badge_type() -> Value {
+    json!({ "name": "Badge", "endpoint": "/Badges", "schema": BADGE })
+}
+
 /// An operator with a token.
 struct Admin {
     app: TestApp,
@@ -297,6 +307,52 @@ on_both_databases! {
         }
     }
 
+    async fn schemas_and_types_are_put_listed_read_and_deleted(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        admin.tenant("acme").await;
+        let (schema, kind) = (
+            format!("/tenants/acme/schemas/{BADGE}"),
+            "/tenants/acme/resource-types/Badge".to_owned(),
+        );
+        let put = async |path: &str, body: Value| admin.send(Method::PUT, path, body).await;
+        // R140
+        put(&kind, badge_type()).await.expect_problem(400, "`schema`: there is no schema");
+        let kept = put(&schema, badge()).await.expect(200);
+        assert_eq!(kept["attributes"][0]["indexed"], true);
+        assert_eq!(put(&schema, badge()).await.expect(200), kept);
+        assert_eq!(put(&kind, badge_type()).await.expect(200)["endpoint"], "/Badges");
+        assert_eq!(admin.get(&schema).await, kept);
+        assert_eq!(names(&admin.get("/tenants/acme/schemas").await, "id"), [BADGE]);
+        assert_eq!(names(&admin.get("/tenants/acme/resource-types").await, "name"), ["Badge"]);
+        assert_eq!(admin.get(&kind).await["schemaExtensions"], json!([]));
+
+        for (body, detail) in [
+            (json!({ "id": "urn:example:other", "attributes": [{ "name": "a" }] }), "names another"),
+            // A24
+            (json!({ "id": BADGE, "attributes": [{ "name": "__proto__" }] }), "`attributes[0].name`"),
+            (json!({ "id": BADGE, "attributes": [{ "name": "id" }] }), "every resource"),
+            (
+                json!({ "id": BADGE, "attributes": vec![json!({ "name": "a" }); 10_000] }),
+                "`attributes[1].name`",
+            ),
+            (
+                json!({ "id": BADGE, "attributes": (0..10_000).map(|n| json!({ "name": format!("a{n}") })).collect::<Vec<_>>() }),
+                "at most 500",
+            ),
+            (json!({ "id": BADGE, "description": "x".repeat(1_000_000), "attributes": [] }), "4096 bytes"),
+        ] {
+            put(&schema, body).await.expect_problem(400, detail);
+        }
+        assert_eq!(admin.get(&schema).await, kept);
+        admin.delete(&schema).await.expect_problem(409, "used by Badge");
+        admin.delete(&kind).await.expect(204);
+        admin.delete(&schema).await.expect(204);
+        for path in [&schema, &kind] {
+            admin.delete(path).await.expect_problem(404, "");
+            admin.send(Method::GET, path, Value::Null).await.expect_problem(404, "");
+        }
+    }
+
     async fn events_are_listed_in_order_and_without_names(app: TestApp) {
         let admin = Admin::new(&app).await;
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
@@ -329,6 +385,7 @@ async fn operations(admin: &Admin) -> Vec<(Method, String)> {
     let paths = document["paths"].as_object().unwrap().clone();
     let operations = paths.into_iter().flat_map(|(path, methods)| {
         let path = path.replace("{tenant}", "nobody").replace("{id}", NO_ID);
+        let path = path.replace("{urn}", BADGE).replace("{name}", "Badge");
         let methods: Vec<String> = methods.as_object().unwrap().keys().cloned().collect();
         methods
             .into_iter()
@@ -341,7 +398,7 @@ on_both_databases! {
     async fn every_operation_needs_a_token_first(app: TestApp) {
         let admin = Admin::new(&app).await;
         let operations = operations(&admin).await;
-        assert_eq!(operations.len(), 18, "each has a test here: {operations:?}");
+        assert_eq!(operations.len(), 26, "each has a test here: {operations:?}");
         for token in ["", "bad"] {
             let stranger = Admin { app: app.clone(), token: token.to_owned() };
             for (method, path) in &operations {
@@ -361,6 +418,8 @@ on_both_databases! {
                 continue;
             }
             let body = match (method.as_str(), path.rsplit('/').next()) {
+                ("PUT", Some(BADGE)) => badge(),
+                ("PUT", Some("Badge")) => badge_type(),
                 ("POST", Some("connections")) => json!({ "name": "x" }),
                 ("POST", Some("tokens")) => json!({ "connection": "x" }),
                 ("POST", Some("streams")) | ("PATCH", _) => json!({}),

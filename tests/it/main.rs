@@ -23,6 +23,7 @@ mod concurrency;
 mod connections;
 mod coverage;
 mod crash;
+mod custom;
 mod demo;
 mod etag;
 mod events;

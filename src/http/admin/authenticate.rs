@@ -8,8 +8,8 @@ use poem_openapi::{SecurityScheme, auth::Bearer};
 use super::problem::{self, Failure, Problem};
 use crate::provision::operator::{Operator, OperatorError};
 
-/// Largest body; what operators send is small.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Largest body: that of a schema whose every attribute is described.
+const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
 /// A token made by `muster operator token`.
 #[derive(SecurityScheme)]

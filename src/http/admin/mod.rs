@@ -10,6 +10,7 @@ mod authenticate;
 mod connections;
 mod events;
 mod problem;
+mod schemas;
 mod streams;
 mod tenants;
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         connections::Connections,
         tokens::Tokens,
         streams::Streams,
+        schemas::Schemas,
         events::Events,
     );
     OpenApiService::new(apis, "Muster administration", "1.0")

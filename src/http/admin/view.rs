@@ -5,10 +5,11 @@
 
 use poem_openapi::{
     Object,
-    types::{MaybeUndefined, ParseFromJSON, ToJSON},
+    types::{Any, MaybeUndefined, ParseFromJSON, ToJSON},
 };
 use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::problem::Failure;
 use crate::provision::operator::IssuedToken;
@@ -159,6 +160,11 @@ pub(super) fn list<T: ParseFromJSON + ToJSON>(
 ) -> Result<List<T>, Failure> {
     let items = records.iter().map(view).collect::<Result<_, _>>()?;
     Ok(List { items })
+}
+
+/// A list of what is shown as it is.
+pub(super) fn items(values: Vec<Value>) -> List<Any<Value>> {
+    List { items: values.into_iter().map(Any).collect() }
 }
 
 /// The view of a new token.

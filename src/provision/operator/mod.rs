@@ -3,7 +3,9 @@
 //! The command line and the admin API are two faces of these use cases.
 
 mod connections;
+mod recheck;
 mod records;
+mod schemas;
 mod streams;
 mod tenants;
 mod tokens;
@@ -33,6 +35,9 @@ pub enum OperatorError {
     /// There is one of that name.
     #[error("{0} exists already")]
     Exists(String),
+    /// Something that is there stands in the way.
+    #[error("{0}")]
+    InUse(String),
     /// The command makes no sense as it stands.
     #[error("{0}")]
     Invalid(String),
@@ -50,7 +55,7 @@ impl OperatorError {
         match self {
             Self::Invalid(_) => 400,
             Self::NotFound(_) => 404,
-            Self::Exists(_) => 409,
+            Self::Exists(_) | Self::InUse(_) => 409,
             Self::Store(StoreError::Unavailable(_)) => 503,
             Self::Store(_) | Self::Key(_) => 500,
         }

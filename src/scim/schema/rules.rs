@@ -140,6 +140,12 @@ fn check_attribute(attribute: &Attribute, at: &str) -> Result<(), SchemaError> {
     if attribute.is_unique() && attribute.attribute_type == AttributeType::Boolean {
         return fault("uniqueness", "two resources at most could have a unique boolean");
     }
+    if attribute.is_indexed && attribute.name.eq_ignore_ascii_case("primary") {
+        return fault(
+            "indexed",
+            "of a missing `primary`, which counts as false, there is nothing to index",
+        );
+    }
     if attribute.is_indexed && attribute.is_complex() {
         return fault("indexed", "a complex attribute has no value of its own: index its parts");
     }
