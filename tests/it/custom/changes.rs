@@ -43,7 +43,10 @@ fn check_in_use<T: std::fmt::Debug>(outcome: Result<T, OperatorError>, detail: &
 on_both_databases! {
     async fn what_stored_resources_would_break_is_refused(app: TestApp) {
         let acme = with_devices(&app).await;
-        let slotted = |serial: &str, slot: i64| with(device(serial, serial), "slot", json!(slot));
+        let slotted = |serial: &str, slot: i64| {
+            let mac = format!("{serial}:{}", serial.starts_with('S'));
+            with(device(serial, &mac), "slot", json!(slot))
+        };
         acme.create("Devices", slotted("S-1", 1)).await;
         acme.create("Devices", slotted("s-1", 1)).await;
         acme.create("Devices", device("S-3", "AA:03")).await;
