@@ -43,7 +43,7 @@ impl Provisioner {
         if access.resource_type.is_group() && projection.wants("members") {
             derived = self.members_of(access, view, &[id], ANSWERED_MEMBERS).await?;
         }
-        if access.resource_type.is_user() && projection.wants("groups") {
+        if access.resource_type.shows_groups() && projection.wants("groups") {
             derived = self.groups_of(access, view, &[id]).await?;
         }
         Ok(derived.remove(&id).unwrap_or_default())

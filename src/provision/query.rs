@@ -140,7 +140,7 @@ impl Provisioner {
         projection: &Projection,
     ) -> Result<Vec<String>, ProvisionError> {
         let mut derived = HashMap::new();
-        if access.resource_type.is_user() && projection.wants("groups") {
+        if access.resource_type.shows_groups() && projection.wants("groups") {
             derived = self.groups_of(access, view, &ids(resources)).await?;
         }
         if access.resource_type.is_group() && projection.wants("members") {
@@ -182,10 +182,14 @@ impl Provisioner {
             }
             seen += count;
             after = rows.last().map(|row| row.id).or(after);
-            let derived = match (needs, access.resource_type.is_user()) {
-                (true, true) => self.groups_of(access, view, &ids(&rows)).await?,
-                (true, false) => self.looked_at(access, view, &ids(&rows), &mut seen).await?,
-                (false, _) => HashMap::new(),
+            let kind = &access.resource_type;
+            let derived = match needs {
+                true if kind.shows_groups() => self.groups_of(access, view, &ids(&rows)).await?,
+                true if kind.is_group() => {
+                    self.looked_at(access, view, &ids(&rows), &mut seen).await?
+                }
+                // Other types may have attributes of these names in their documents.
+                true | false => HashMap::new(),
             };
             for row in rows {
                 let none = Derived::default();

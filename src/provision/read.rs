@@ -19,7 +19,7 @@ impl Provisioner {
         access.authorise(Scope::Read)?;
         let known = access.id(id)?;
         let view = self.store.tenant(access.caller.tenant).view().await?;
-        let with_groups = access.resource_type.is_user() && terms.projection.wants("groups");
+        let with_groups = access.resource_type.shows_groups() && terms.projection.wants("groups");
         let found = match with_groups {
             true => self.with_groups(access, &view, known).await?,
             false => view

@@ -240,6 +240,25 @@ on_both_databases! {
         assert!(!events.contains("secret"), "{events}");
     }
 
+    async fn a_device_is_a_member_of_groups(app: TestApp) {
+        let acme = with_devices(&app).await;
+        let lamp = acme.create("Devices", device("S-1", "AA:01")).await;
+        let members = json!([{ "value": lamp.id() }]);
+        let lights = acme.create("Groups", json!({ "displayName": "Lights", "members": members })).await;
+        // R521
+        let member = acme.get(&lights).await["members"][0].clone();
+        assert_eq!(member["type"], "Device", "{member}");
+        assert!(member["$ref"].as_str().unwrap().ends_with(&lamp.path()), "{member}");
+        // R520
+        let shown = acme.get(&lamp).await;
+        assert_eq!(shown["groups"][0]["value"], lights.id(), "{shown}");
+        assert_eq!(found(&acme, &format!("groups.value eq \"{}\"", lights.id())).await, [lamp.id()]);
+        assert_eq!(found(&acme, r#"groups.display co "igh""#).await, [lamp.id()]);
+        acme.patch(&lamp, replace("groups", json!([]))).await.expect_error(400, Some("mutability"));
+        acme.delete(&lamp).await.expect(204);
+        assert!(acme.get(&lights).await["members"].is_null());
+    }
+
     async fn users_get_an_extension(app: TestApp) {
         let tenant = app.new_tenant().await;
         let badge = "urn:example:params:scim:schemas:extension:2.0:Badge";
