@@ -80,7 +80,7 @@ on_both_databases! {
         // R141
         assert_eq!(kind["schemaExtensions"].as_array().unwrap().len(), 3);
         assert_eq!(kind["schemaExtensions"][0], json!({ "schema": BLE, "required": true }));
-        // R140, R147, R523
+        // R140, R147
         for urn in [DEVICE, BLE, FIDO] {
             let schema = acme.request(Method::GET, &format!("/Schemas/{urn}")).await.expect(200);
             assert_eq!(schema["id"], urn);
@@ -213,7 +213,7 @@ on_both_databases! {
         let notice = made.headers["muster-notice"].to_str().unwrap().to_owned();
         assert!(notice.contains("irk") && notice.contains("fdoVoucher"), "{notice}");
         let lamp = crate::support::Resource::new("Devices", made.clone());
-        // R40, R42, R524, R525
+        // R40, R42
         let asked = format!("{}?attributes={BLE}:irk,{FIDO}:fdoVoucher", lamp.path());
         let patched = acme.patch(&lamp, replace(&format!("{BLE}:irk"), "secret-irk-2")).await;
         for answer in [
