@@ -22,6 +22,7 @@ use crate::{
     },
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{Limits, Provisioner, operator::Operator},
+    scim::query::CursorKey,
     store::{self, KeyError, Location, SealedKey, SecretKey, Store, StoreError},
     telemetry,
     tenant::TenantId,
@@ -151,13 +152,14 @@ impl Bound {
             _ => None,
         };
         let public_url = settings.base_url();
+        let cursors = secret.cursors();
         let keys = KeyRing::new(store.clone(), secret);
         let issuer = Issuer::new(keys.clone(), &public_url);
         let pusher = Pusher::new(OutgoingClient::new(settings.allow_http_receivers)?);
         let worker =
             DeliveryWorker::new(store.clone(), keys, issuer.clone(), pusher, clock.clone());
         let poller = Poller::new(store.clone(), issuer, clock.clone(), shutdown.clone());
-        let provisioner = provisioner(&settings, store.clone(), clock.clone());
+        let provisioner = provisioner(&settings, store.clone(), clock.clone(), cursors);
         let max_body_bytes = settings.max_body_bytes;
         let served =
             Served { store: store.clone(), clock, provisioner, operator, poller, max_body_bytes };
@@ -226,14 +228,19 @@ pub fn openapi() -> Vec<(&'static str, String)> {
     documents
 }
 
-fn provisioner(settings: &Settings, store: Store, clock: Clock) -> Provisioner {
+fn provisioner(
+    settings: &Settings,
+    store: Store,
+    clock: Clock,
+    cursors: Arc<CursorKey>,
+) -> Provisioner {
     let limits = Limits {
         max_results: u64::from(settings.max_results),
         default_results: u64::from(settings.default_page),
         scan_rows: u64::from(settings.scan_limit_rows),
         scan_time: settings.scan_limit(),
     };
-    Provisioner::new(store, clock, &settings.base_url(), limits)
+    Provisioner::new(store, clock, &settings.base_url(), limits, cursors)
 }
 
 /// Whether the database answers: then requests can be served.

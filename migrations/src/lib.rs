@@ -10,6 +10,7 @@ mod m20261123_000002_resource;
 mod m20261123_000003_event;
 mod m20261123_000004_audit;
 mod m20261123_000005_row_level_security;
+mod m20261123_000006_order;
 mod m20261123_000007_custom_schema;
 mod m20261123_000009_opaque_member;
 mod m20261123_000010_connection_settings;
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000003_event::Migration),
             Box::new(m20261123_000004_audit::Migration),
             Box::new(m20261123_000005_row_level_security::Migration),
+            Box::new(m20261123_000006_order::Migration),
             Box::new(m20261123_000007_custom_schema::Migration),
             Box::new(m20261123_000009_opaque_member::Migration),
             Box::new(m20261123_000010_connection_settings::Migration),

@@ -109,6 +109,10 @@ impl From<ProvisionError> for Refusal {
         match error {
             ProvisionError::Scim(error) => error.into(),
             ProvisionError::Store(error) => error.into(),
+            ProvisionError::Cursor => {
+                error!("could not seal a cursor");
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed; this was logged")
+            }
         }
     }
 }

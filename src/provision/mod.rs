@@ -27,6 +27,7 @@ use crate::{
     scim::{
         ScimError,
         dialect::Leniency,
+        query::CursorKey,
         resource::{Preconditions, Projection, ResourceId, Version},
         schema::ResourceType,
     },
@@ -35,7 +36,6 @@ use crate::{
 };
 
 pub use bulk::BulkAnswer;
-pub use query::{Query, Search};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,9 @@ pub enum ProvisionError {
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
+    /// A library refused what it should do.
+    #[error("could not seal a cursor")]
+    Cursor,
 }
 
 impl From<StoreError> for ProvisionError {
@@ -151,17 +154,26 @@ pub struct Provisioner {
     public_url: Arc<str>,
     limits: Limits,
     scans: Arc<Semaphore>,
+    cursors: Arc<CursorKey>,
 }
 
 impl Provisioner {
-    /// The use cases over `store`; answers carry URIs below `public_url`.
-    pub fn new(store: Store, clock: Clock, public_url: &str, limits: Limits) -> Self {
+    /// The use cases over `store`; answers carry URIs below `public_url`, and
+    /// cursors sealed with `cursors`.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        public_url: &str,
+        limits: Limits,
+        cursors: Arc<CursorKey>,
+    ) -> Self {
         Self {
             store,
             clock,
             public_url: public_url.into(),
             limits,
             scans: Arc::new(Semaphore::new(SCANS)),
+            cursors,
         }
     }
 

@@ -1,50 +1,51 @@
-//! Queries (RFC 7644 §3.4.2).
+//! Queries (RFC 7644 §3.4.2, RFC 9865).
 //!
-//! What indexes can answer, the database counts and pages. What they cannot is
-//! evaluated here on the rows that are left, under a limit on rows and time.
+//! A query goes over one type of resource, or over all of them at the root, in
+//! one order. What indexes can choose and sort, the database pages
+//! (`indexed`); the rest is evaluated here on the rows that are left, under a
+//! limit on rows and time (`scan`).
 
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
+mod indexed;
+mod scan;
+
+use std::{collections::HashMap, slice, sync::Arc};
+
+use serde_json::json;
+
+use super::{
+    Access, ProvisionError, Provisioner,
+    derive::ANSWERED_MEMBERS,
+    represent::{Derived, FRAME_BYTES},
 };
-
-use super::{Access, ProvisionError, Provisioner, derive::ANSWERED_MEMBERS, represent::Derived};
 use crate::{
     scim::{
         ScimError,
         filter::{self, CheckedFilter},
-        message,
-        query::IndexPage,
+        message::{LIST_END, ListHead},
+        path::AttributeRef,
+        query::{Cursor, IndexPage, Page, Place, SearchRequest, Sort, walk_count},
         resource::{Projection, ResourceId},
+        schema::ResourceType,
     },
-    store::{Selection, StoreError, StoredResource, View},
+    store::{Listed, Selection, StoreError, View},
     tenant::{Caller, Scope},
 };
 
-/// Rows that are evaluated at a time.
-const CHUNK: u64 = 500;
-
-/// What a query over several types asks, before it is known what each type has.
-#[derive(Debug, Clone)]
-pub struct Search {
-    /// Which resources; all if there is none.
-    pub filter: Option<String>,
-    /// Which of them, counted through all types.
-    pub page: IndexPage,
-    /// Which attributes, and which not, separated by commas.
-    pub attributes: (Option<String>, Option<String>),
+/// What is asked of one type of resource.
+struct Target {
+    access: Access,
+    filter: Option<CheckedFilter>,
+    sort_by: Option<AttributeRef>,
+    projection: Projection,
 }
 
-/// What a query asks.
-#[derive(Debug, Clone)]
-pub struct Query {
-    /// Which resources; all if there is none.
-    pub filter: Option<CheckedFilter>,
-    /// Which of them.
-    pub page: IndexPage,
-    /// Which attributes.
-    pub projection: Projection,
+/// The resources of a page, and what comes before and behind it.
+#[derive(Default)]
+struct Found {
+    total: u64,
+    rows: Vec<Listed>,
+    previous: Option<Place>,
+    next: Option<Place>,
 }
 
 impl Provisioner {
@@ -53,240 +54,197 @@ impl Provisioner {
         self.limits
     }
 
-    /// Reads and checks a filter.
+    /// Answers a query over a type of resource with a list, as JSON text.
     ///
     /// # Errors
     ///
-    /// `InvalidFilter`, saying where.
-    pub fn filter(&self, access: &Access, text: &str) -> Result<CheckedFilter, ScimError> {
-        let leniency = access.leniency();
-        filter::check(&filter::parse(text, leniency)?, &access.resource_type, leniency)
+    /// A [`ScimError`] that says which part of the request is wrong; `TooMany` if
+    /// it would look at more rows than the limit.
+    pub async fn query(
+        &self,
+        access: &Access,
+        request: &SearchRequest,
+    ) -> Result<String, ProvisionError> {
+        let types = slice::from_ref(&access.resource_type);
+        self.list(&access.caller, types, &access.resource_type.endpoint, request).await
     }
 
-    /// Answers a query with a list, as JSON text.
+    /// Answers a query over every type of resource, in one order (RFC 7644 §3.4.2.1).
     ///
     /// # Errors
     ///
-    /// `TooMany` if it would look at more rows than the limit.
-    pub async fn query(&self, access: &Access, query: &Query) -> Result<String, ProvisionError> {
-        access.authorise(Scope::Read)?;
-        let view = self.store.tenant(access.caller.tenant).view().await?;
-        let (total, resources) =
-            self.find(access, &view, query.filter.as_ref(), query.page).await?;
-        let texts = self.texts(access, &view, &resources, &query.projection).await?;
-        Ok(message::list_response(total, query.page.start_index, &texts))
-    }
-
-    /// Answers a query over every type of resource: type after type, each in the
-    /// order of creation (RFC 7644 §3.4.2.1).
-    ///
-    /// # Errors
-    ///
-    /// `InvalidFilter` if no type has an attribute of the filter; `TooMany` if it
-    /// would look at more rows than the limit.
+    /// As [`Provisioner::query`]; an attribute is unknown if no type has it.
     pub async fn query_all(
         &self,
         caller: &Arc<Caller>,
-        search: &Search,
+        request: &SearchRequest,
     ) -> Result<String, ProvisionError> {
-        let (leniency, types) = (caller.dialect.leniency(), caller.registry.resource_types());
-        let filter =
-            search.filter.as_deref().map(|text| filter::parse(text, leniency)).transpose()?;
+        self.list(caller, caller.registry.resource_types(), "/", request).await
+    }
+
+    async fn list(
+        &self,
+        caller: &Arc<Caller>,
+        types: &[Arc<ResourceType>],
+        endpoint: &str,
+        request: &SearchRequest,
+    ) -> Result<String, ProvisionError> {
+        let (targets, descending) = targets(caller, types, request)?;
+        let query = identity(caller, endpoint, request);
+        let page = self.page(caller, &query, request)?;
         let view = self.store.tenant(caller.tenant).view().await?;
-        let (attributes, excluded) =
-            (search.attributes.0.as_deref(), search.attributes.1.as_deref());
-        let (mut total, mut texts) = (0, Vec::new());
-        let mut page = search.page;
-        for resource_type in types {
-            let access =
-                Access { caller: Arc::clone(caller), resource_type: Arc::clone(resource_type) };
-            access.authorise(Scope::Read)?;
-            let projection = Projection::parse(attributes, excluded, resource_type, leniency)?;
-            let filter = filter
-                .as_ref()
-                .map(|filter| filter::check_across(filter, resource_type, types, leniency))
-                .transpose()?;
-            let (found, resources) = self.find(&access, &view, filter.as_ref(), page).await?;
-            total += found;
-            page.start_index = page.start_index.saturating_sub(found).max(1);
-            page.count -= u64::try_from(resources.len()).unwrap_or(page.count).min(page.count);
-            texts.extend(self.texts(&access, &view, &resources, &projection).await?);
-        }
-        Ok(message::list_response(total, search.page.start_index, &texts))
-    }
-
-    /// How many resources of a type match, and those of the page.
-    async fn find(
-        &self,
-        access: &Access,
-        view: &View,
-        filter: Option<&CheckedFilter>,
-        page: IndexPage,
-    ) -> Result<(u64, Vec<StoredResource>), ProvisionError> {
-        let selection = view.select(&access.resource_type, filter);
-        match filter {
-            Some(filter) if !selection.is_exact() => {
-                self.scan(access, view, &selection, filter, page).await
+        let select = |target: &Target| {
+            let kind = &target.access.resource_type;
+            view.select(kind, target.filter.as_ref(), target.sort_by.as_ref())
+        };
+        let selections: Vec<Selection> = targets.iter().map(select).collect();
+        let indexed = selections.iter().all(|part| part.is_exact() && part.is_ordered());
+        let mut found = match indexed {
+            true => indexed::find(&view, &selections, descending, &page).await?,
+            false => {
+                let scan = scan::Scan { view: &view, targets: &targets, selections: &selections };
+                self.scan(scan, descending, &page).await?
             }
-            _ => page_of(view, &selection, page).await,
-        }
+        };
+        view.read_listed(&mut found.rows).await.map_err(read_error)?;
+        let head = self.head(&query, &page, &found)?;
+        self.list_text(&view, &targets, &head, &found.rows).await
     }
 
-    async fn texts(
+    /// Which page is asked for. Without a cursor pages go by position, as they did
+    /// before there were cursors (RFC 9865 §2.4).
+    fn page(
         &self,
-        access: &Access,
+        caller: &Caller,
+        query: &str,
+        request: &SearchRequest,
+    ) -> Result<Page, ScimError> {
+        let (max, count) = (self.limits.max_results, request.count.as_deref());
+        let set = caller.settings.default_results.map(u64::from);
+        let default = set.unwrap_or(self.limits.default_results);
+        let start_index = request.start_index.as_deref();
+        let Some(cursor) = request.cursor.as_deref() else {
+            let strict = !caller.dialect.leniency().ignore_unknown;
+            return IndexPage::parse(start_index, count, max, default, strict).map(Page::Index);
+        };
+        if start_index.is_some() {
+            let detail = "`cursor` and `startIndex` exclude each other";
+            return Err(ScimError::InvalidValue(detail.to_owned()));
+        }
+        let begun = match cursor {
+            "" => None,
+            cursor => Some(self.cursors.open(query, self.clock.now_us(), cursor)?),
+        };
+        let count = walk_count(count, begun.as_ref().map(|cursor| cursor.count), max, default)?;
+        let place = begun.map_or(Place::After(None), |cursor| cursor.place);
+        Ok(Page::Cursor(Cursor { place, count }))
+    }
+
+    fn head(&self, query: &str, page: &Page, found: &Found) -> Result<ListHead, ProvisionError> {
+        let (total, items) = (found.total, found.rows.len());
+        let head = ListHead { total, items, ..ListHead::default() };
+        let count = match page {
+            Page::Index(page) => {
+                return Ok(ListHead { start_index: Some(page.start_index), ..head });
+            }
+            Page::Cursor(cursor) => cursor.count,
+        };
+        let now_us = self.clock.now_us();
+        let seal = |place: &Option<Place>| {
+            let Some(place) = place.clone() else { return Ok(None) };
+            let sealed = self.cursors.seal(query, now_us, &Cursor { place, count });
+            sealed.map(Some).ok_or(ProvisionError::Cursor)
+        };
+        Ok(ListHead {
+            previous_cursor: seal(&found.previous)?,
+            next_cursor: seal(&found.next)?,
+            ..head
+        })
+    }
+
+    /// The answer, in one buffer: stored text is copied into it, unread.
+    async fn list_text(
+        &self,
         view: &View,
-        resources: &[StoredResource],
-        projection: &Projection,
-    ) -> Result<Vec<String>, ProvisionError> {
+        targets: &[Target],
+        head: &ListHead,
+        rows: &[Listed],
+    ) -> Result<String, ProvisionError> {
         let mut derived = HashMap::new();
+        for (part, target) in targets.iter().enumerate() {
+            let of_part = rows.iter().filter(|row| row.part == part);
+            let ids: Vec<ResourceId> = of_part.map(|row| row.position.id).collect();
+            derived.extend(self.derived_of(target, view, &ids).await?);
+        }
+        let resources = || rows.iter().filter_map(|row| row.resource.as_ref());
+        let size: usize = resources().map(|stored| stored.document.len() + FRAME_BYTES).sum();
+        let mut text = String::with_capacity(size + FRAME_BYTES);
+        head.begin(&mut text);
+        let none = Derived::default();
+        for (row, stored) in rows.iter().zip(resources()) {
+            let Some(target) = targets.get(row.part) else { continue };
+            if !text.ends_with('[') {
+                text.push(',');
+            }
+            let derived = derived.get(&stored.id).unwrap_or(&none);
+            let wanted = (&target.access, &target.projection);
+            self.push_text(&mut text, wanted, stored, derived)?;
+        }
+        text.push_str(LIST_END);
+        Ok(text)
+    }
+
+    /// What the server derives for the resources of a page.
+    async fn derived_of(
+        &self,
+        target: &Target,
+        view: &View,
+        ids: &[ResourceId],
+    ) -> Result<HashMap<ResourceId, Derived>, ProvisionError> {
+        let Target { access, projection, .. } = target;
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
         if access.resource_type.shows_groups() && projection.wants("groups") {
-            derived = self.groups_of(access, view, &ids(resources)).await?;
+            return self.groups_of(access, view, ids).await;
         }
         if access.resource_type.is_group() && projection.wants("members") {
-            derived = self.members_of(access, view, &ids(resources), ANSWERED_MEMBERS).await?;
+            return self.members_of(access, view, ids, ANSWERED_MEMBERS).await;
         }
-        let none = Derived::default();
-        resources
-            .iter()
-            .map(|stored| {
-                let derived = derived.get(&stored.id).unwrap_or(&none);
-                self.text(access, stored, derived, projection)
-            })
-            .collect()
-    }
-
-    /// Evaluates the filter on every row of the selection; gives the number of
-    /// matches and those of the page.
-    async fn scan(
-        &self,
-        access: &Access,
-        view: &View,
-        selection: &Selection,
-        filter: &CheckedFilter,
-        page: IndexPage,
-    ) -> Result<(u64, Vec<StoredResource>), ProvisionError> {
-        // Scans wait for each other, so that they leave connections to the rest.
-        let _turn = self.scans.acquire().await;
-        let needs = needs_derived(filter);
-        let (mut total, mut seen, started) = (0_u64, 0_u64, Instant::now());
-        let (mut after, mut found) = (None, Vec::new());
-        loop {
-            // One row more than the limit tells that there is one.
-            let chunk = CHUNK.min(self.limits.scan_rows.saturating_sub(seen).saturating_add(1));
-            let rows = view.after(selection, after, chunk).await.map_err(read_error)?;
-            let count = u64::try_from(rows.len()).unwrap_or(chunk);
-            let last = count < chunk;
-            if self.limits.scan_rows < seen + count {
-                return Err(too_many(filter, self.limits.scan_rows).into());
-            }
-            seen += count;
-            after = rows.last().map(|row| row.id).or(after);
-            let kind = &access.resource_type;
-            let derived = match needs {
-                true if kind.shows_groups() => self.groups_of(access, view, &ids(&rows)).await?,
-                true if kind.is_group() => {
-                    self.looked_at(access, view, &ids(&rows), &mut seen).await?
-                }
-                // Other types may have attributes of these names in their documents.
-                true | false => HashMap::new(),
-            };
-            for row in rows {
-                let none = Derived::default();
-                let derived = derived.get(&row.id).unwrap_or(&none);
-                let full = self.full(access, &row, derived)?;
-                if filter::eval(filter, &full) {
-                    total += 1;
-                    if page.start_index <= total && total - page.start_index < page.count {
-                        found.push(row);
-                    }
-                }
-            }
-            if last {
-                return Ok((total, found));
-            }
-            if self.limits.scan_time <= started.elapsed() {
-                return Err(too_slow(filter, self.limits.scan_time).into());
-            }
-        }
-    }
-
-    /// The members of groups that a filter is evaluated on: they count as rows.
-    async fn looked_at(
-        &self,
-        access: &Access,
-        view: &View,
-        groups: &[ResourceId],
-        seen: &mut u64,
-    ) -> Result<HashMap<ResourceId, Derived>, ProvisionError> {
-        let limit = self.limits.scan_rows;
-        for group in groups {
-            let room = limit.saturating_sub(*seen);
-            if view.has_more_members(*group, u32::try_from(room).unwrap_or(u32::MAX)).await? {
-                return Err(ScimError::TooMany(format!(
-                    "the filter would look at more than {limit} members; ask for `members.value eq`"
-                ))
-                .into());
-            }
-        }
-        let members = self.members_of(access, view, groups, limit.saturating_sub(*seen)).await?;
-        *seen += members.values().map(Derived::elements).sum::<u64>();
-        Ok(members)
+        Ok(HashMap::new())
     }
 }
 
-fn ids(resources: &[StoredResource]) -> Vec<ResourceId> {
-    resources.iter().map(|stored| stored.id).collect()
-}
-
-/// A page that the database can choose, and how many there are in all.
-async fn page_of(
-    view: &View,
-    selection: &Selection,
-    page: IndexPage,
-) -> Result<(u64, Vec<StoredResource>), ProvisionError> {
-    let offset = page.start_index.saturating_sub(1);
-    if page.count == 0 {
-        return Ok((view.count(selection).await.map_err(read_error)?, Vec::new()));
-    }
-    let rows = view.page(selection, offset, page.count).await.map_err(read_error)?;
-    let found = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    // A page that is not full is the last one, and tells the number itself.
-    let total = match found {
-        0 if 0 < offset => view.count(selection).await.map_err(read_error)?,
-        _ if found < page.count => offset + found,
-        _ => view.count(selection).await.map_err(read_error)?,
+/// What is asked of each type, and whether the list descends.
+fn targets(
+    caller: &Arc<Caller>,
+    types: &[Arc<ResourceType>],
+    request: &SearchRequest,
+) -> Result<(Vec<Target>, bool), ScimError> {
+    let leniency = caller.dialect.leniency();
+    let (sort_by, sort_order) = (request.sort_by.as_deref(), request.sort_order.as_deref());
+    let (attributes, excluded) = (request.attributes.as_deref(), request.excluded.as_deref());
+    let filter = request.filter.as_deref();
+    let filter = filter.map(|text| filter::parse(text, leniency)).transpose()?;
+    let sort = Sort::parse(sort_by, sort_order, types, leniency)?;
+    let target = |(kind, sort_by): (&Arc<ResourceType>, Option<AttributeRef>)| {
+        let access = Access { caller: Arc::clone(caller), resource_type: Arc::clone(kind) };
+        access.authorise(Scope::Read)?;
+        let check = |filter| filter::check_across(filter, kind, types, leniency);
+        let filter = filter.as_ref().map(check).transpose()?;
+        let projection = Projection::parse(attributes, excluded, kind, leniency)?;
+        Ok(Target { access, filter, sort_by, projection })
     };
-    Ok((total, rows))
+    let targets = types.iter().zip(sort.by).map(target).collect::<Result<_, ScimError>>()?;
+    Ok((targets, sort.descending))
 }
 
-/// Whether the filter asks for what is not in documents: members or groups.
-fn needs_derived(filter: &CheckedFilter) -> bool {
-    let mut needs = false;
-    filter.attributes(&mut |attribute| {
-        needs |= attribute.extension.is_none()
-            && matches!(attribute.attribute.name.as_str(), "members" | "groups");
-    });
-    needs
-}
-
-fn too_many(filter: &CheckedFilter, limit: u64) -> ScimError {
-    not_indexed(filter, &format!("would look at more than {limit} resources"))
-}
-
-fn too_slow(filter: &CheckedFilter, limit: Duration) -> ScimError {
-    not_indexed(filter, &format!("took longer than {} ms", limit.as_millis()))
-}
-
-fn not_indexed(filter: &CheckedFilter, what: &str) -> ScimError {
-    let mut names = Vec::new();
-    filter.attributes(&mut |attribute| names.push(attribute.to_string()));
-    names.dedup();
-    ScimError::TooMany(format!(
-        "the filter on {} has no index to answer it and {what}; add a term on an indexed \
-         attribute such as `userName`, `externalId` or `emails.value`",
-        names.join(", ")
-    ))
+/// What a cursor is bound to. The same query in a URL and in a body is one; the
+/// number of resources is in the cursor, so that another one has its own error.
+fn identity(caller: &Caller, endpoint: &str, request: &SearchRequest) -> String {
+    let SearchRequest { filter, sort_by, sort_order, attributes, excluded, .. } = request;
+    let tenant = caller.tenant.get();
+    json!([tenant, endpoint, filter, sort_by, sort_order, attributes, excluded]).to_string()
 }
 
 /// What the database took too long for was asked too widely.

@@ -11,6 +11,9 @@ use crate::{
     store::{StoreError, StoredResource},
 };
 
+/// Bytes that the server adds to a stored document, about.
+pub(super) const FRAME_BYTES: usize = 384;
+
 /// The attribute that the server derives for a type: its name and its value.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Derived {
@@ -38,22 +41,24 @@ impl Provisioner {
         format!("{}{}/{id}", self.base(&access.caller.tenant_name), access.resource_type.endpoint)
     }
 
-    /// The text of a resource.
-    pub(super) fn text(
+    /// Adds the text of a resource.
+    pub(super) fn push_text(
         &self,
-        access: &Access,
+        text: &mut String,
+        (access, projection): (&Access, &Projection),
         stored: &StoredResource,
         derived: &Derived,
-        projection: &Projection,
-    ) -> Result<String, ProvisionError> {
+    ) -> Result<(), ProvisionError> {
         if projection.is_default() && !access.resource_type.hides_parts() {
             let location = self.location(access, stored.id);
             let facts = facts(&access.resource_type, stored, &location);
-            return Ok(render(&stored.document, &facts, derived.as_extra()));
+            render(text, &stored.document, &facts, derived.as_extra());
+            return Ok(());
         }
         let mut full = self.full(access, stored, derived)?;
         projection.apply(&access.resource_type, &mut full);
-        Ok(Value::Object(full).to_string())
+        text.push_str(&Value::Object(full).to_string());
+        Ok(())
     }
 
     /// The whole representation as a value.
@@ -77,7 +82,8 @@ impl Provisioner {
         derived: &Derived,
         terms: &Terms,
     ) -> Result<Answered, ProvisionError> {
-        let body = self.text(access, stored, derived, &terms.projection)?;
+        let mut body = String::with_capacity(stored.document.len() + FRAME_BYTES);
+        self.push_text(&mut body, (access, &terms.projection), stored, derived)?;
         Ok(Answered {
             version: stored.version,
             location: self.location(access, stored.id),

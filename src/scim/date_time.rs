@@ -34,19 +34,32 @@ pub fn parse_date_time(text: &str) -> Option<i64> {
 /// An instant outside the years 0000 to 9999, which the form cannot show, is
 /// shown as the nearest one inside.
 pub fn format(microseconds: i64) -> String {
+    let mut text = String::with_capacity(24);
+    push(&mut text, microseconds);
+    text
+}
+
+/// Adds what [`format`] writes. Lists do this twice a resource, so it is done
+/// by hand, digit by digit.
+pub fn push(text: &mut String, microseconds: i64) {
     let nanoseconds = i128::from(microseconds.clamp(FIRST, LAST)) * 1_000;
     let instant = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
-        instant.year(),
-        u8::from(instant.month()),
-        instant.day(),
-        instant.hour(),
-        instant.minute(),
-        instant.second(),
-        instant.millisecond()
-    )
+    push_digits(text, 4, u32::try_from(instant.year()).unwrap_or(0), "-");
+    push_digits(text, 2, u8::from(instant.month()).into(), "-");
+    push_digits(text, 2, instant.day().into(), "T");
+    push_digits(text, 2, instant.hour().into(), ":");
+    push_digits(text, 2, instant.minute().into(), ":");
+    push_digits(text, 2, instant.second().into(), ".");
+    push_digits(text, 3, instant.millisecond().into(), "Z");
+}
+
+fn push_digits(text: &mut String, digits: u32, number: u32, end: &str) {
+    for place in (0..digits).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        text.extend(char::from_digit(digit, 10));
+    }
+    text.push_str(end);
 }
 
 #[cfg(test)]

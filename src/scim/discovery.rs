@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::scim::{
     bulk,
+    query::CURSOR_SECONDS,
     schema::{Registry, ResourceType, Schema},
     urn,
 };
@@ -35,14 +36,15 @@ pub fn service_provider_config(base: &str, limits: &Limits) -> Value {
         },
         "filter": { "supported": true, "maxResults": limits.max_results },
         "changePassword": { "supported": false },
-        "sort": { "supported": false },
+        "sort": { "supported": true },
         "etag": { "supported": true },
         "pagination": {
-            "cursor": false,
+            "cursor": true,
             "index": true,
             "defaultPaginationMethod": "index",
             "defaultPageSize": limits.default_results.min(limits.max_results),
             "maxPageSize": limits.max_results,
+            "cursorTimeout": CURSOR_SECONDS,
         },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",

@@ -1,6 +1,6 @@
 //! Faults in what a client asked (RFC 7644 §3.12).
 
-/// A keyword that tells faults of one status apart (RFC 7644 §3.12, table 9).
+/// A keyword that tells faults of one status apart (RFC 7644 §3.12, table 9; RFC 9865 §2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScimType {
     /// The filter is not valid.
@@ -21,6 +21,12 @@ pub enum ScimType {
     InvalidValue,
     /// The path names a version of the protocol that is not spoken.
     InvalidVers,
+    /// The cursor is not one that this server made for this query (RFC 9865 §2.1).
+    InvalidCursor,
+    /// The cursor was made too long ago (RFC 9865 §2.1).
+    ExpiredCursor,
+    /// The count does not fit the walk (RFC 9865 §2.1).
+    InvalidCount,
 }
 
 impl ScimType {
@@ -36,6 +42,9 @@ impl ScimType {
             Self::NoTarget => "noTarget",
             Self::InvalidValue => "invalidValue",
             Self::InvalidVers => "invalidVers",
+            Self::InvalidCursor => "invalidCursor",
+            Self::ExpiredCursor => "expiredCursor",
+            Self::InvalidCount => "invalidCount",
         }
     }
 }
@@ -68,6 +77,16 @@ pub enum ScimError {
     /// The path names a version of the protocol that this server does not speak.
     #[error("this server speaks SCIM 2.0, at `/scim/v2`, and no other version")]
     InvalidVersion,
+    /// The cursor is forged, cut, or of another query; which of these is not told
+    /// (RFC 9865 §5.2).
+    #[error("the cursor is not of this query: begin again with an empty `cursor`")]
+    InvalidCursor,
+    /// The cursor was made too long ago.
+    #[error("the cursor has expired: begin again with an empty `cursor`")]
+    ExpiredCursor,
+    /// The count does not fit a walk by cursor.
+    #[error("{0}")]
+    InvalidCount(String),
     /// The operation would change an attribute that may not change.
     #[error("`{path}` is {mutability} and cannot be changed")]
     Mutability {
@@ -133,6 +152,9 @@ impl ScimError {
             | Self::NoTarget(_)
             | Self::InvalidValue(_)
             | Self::InvalidVersion
+            | Self::InvalidCursor
+            | Self::ExpiredCursor
+            | Self::InvalidCount(_)
             | Self::Mutability { .. } => 400,
             Self::LacksScope { .. } | Self::Forbidden(_) => 403,
             Self::NotFound { .. } => 404,
@@ -153,6 +175,9 @@ impl ScimError {
             Self::NoTarget(_) => Some(ScimType::NoTarget),
             Self::InvalidValue(_) => Some(ScimType::InvalidValue),
             Self::InvalidVersion => Some(ScimType::InvalidVers),
+            Self::InvalidCursor => Some(ScimType::InvalidCursor),
+            Self::ExpiredCursor => Some(ScimType::ExpiredCursor),
+            Self::InvalidCount(_) => Some(ScimType::InvalidCount),
             Self::Mutability { .. } => Some(ScimType::Mutability),
             Self::Uniqueness { .. } => Some(ScimType::Uniqueness),
             Self::LacksScope { .. }

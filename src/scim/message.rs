@@ -23,17 +23,58 @@ pub fn error_value(status: u16, scim_type: Option<&str>, detail: &str) -> Value 
     Value::Object(body)
 }
 
+/// What a list says of itself, RFC 7644 §3.4.2 and RFC 9865 §2.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListHead {
+    /// How many resources match, on all pages.
+    pub total: u64,
+    /// Position of the first resource, if pages go by position.
+    pub start_index: Option<u64>,
+    /// Resources of this page.
+    pub items: usize,
+    /// The cursor of the page before.
+    pub previous_cursor: Option<String>,
+    /// The cursor of the page behind.
+    pub next_cursor: Option<String>,
+}
+
+impl ListHead {
+    /// Begins a list: the texts of the resources, with commas between them, and
+    /// [`LIST_END`] come next.
+    ///
+    /// `Resources` is always there: some clients fail on an answer without it.
+    pub fn begin(&self, text: &mut String) {
+        let (schema, total) = (urn::LIST_RESPONSE, self.total);
+        text.push_str(&format!(r#"{{"schemas":["{schema}"],"totalResults":{total}"#));
+        if let Some(start_index) = self.start_index {
+            text.push_str(&format!(r#","startIndex":{start_index}"#));
+        }
+        text.push_str(&format!(r#","itemsPerPage":{}"#, self.items));
+        // A cursor has only letters that stand for themselves.
+        if let Some(cursor) = &self.previous_cursor {
+            text.push_str(&format!(r#","previousCursor":"{cursor}""#));
+        }
+        if let Some(cursor) = &self.next_cursor {
+            text.push_str(&format!(r#","nextCursor":"{cursor}""#));
+        }
+        text.push_str(r#","Resources":["#);
+    }
+}
+
+/// What ends a list.
+pub const LIST_END: &str = "]}";
+
 /// The body of a query answer, RFC 7644 §3.4.2.
 ///
-/// `resources` are JSON texts and are not read again. All four members are
-/// always there: some clients fail on an answer that leaves one out.
+/// `resources` are JSON texts and are not read again.
 pub fn list_response(total: u64, start_index: u64, resources: &[String]) -> String {
-    format!(
-        r#"{{"schemas":["{}"],"totalResults":{total},"startIndex":{start_index},"itemsPerPage":{},"Resources":[{}]}}"#,
-        urn::LIST_RESPONSE,
-        resources.len(),
-        resources.join(","),
-    )
+    let start_index = Some(start_index);
+    let head = ListHead { total, start_index, items: resources.len(), ..ListHead::default() };
+    let mut text = String::new();
+    head.begin(&mut text);
+    text.push_str(&resources.join(","));
+    text.push_str(LIST_END);
+    text
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Condition {
 }
 
 /// What a path is stored as.
-enum Place<'r> {
+pub(super) enum Place<'r> {
     Id,
     Text(&'static str),
     Flag(&'static str),
@@ -228,7 +228,7 @@ impl View {
     }
 }
 
-fn place<'r>(resource_type: &'r ResourceType, attribute: &AttributeRef) -> Place<'r> {
+pub(super) fn place<'r>(resource_type: &'r ResourceType, attribute: &AttributeRef) -> Place<'r> {
     let path = attribute.to_string();
     if let Some(indexed) = resource_type.indexed_attributes().iter().find(|at| at.path == path) {
         return Place::Value(indexed);

@@ -1,11 +1,11 @@
 //! The service's secret key, under which secrets lie in the database, and the
 //! making of tenants' signing keys.
 
-use std::{fmt, fs, io, path::Path};
+use std::{fmt, fs, io, path::Path, sync::Arc};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
-    rsa,
+    hkdf, rsa,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretSlice, SecretString, zeroize::Zeroizing};
@@ -14,11 +14,14 @@ use time::OffsetDateTime;
 use super::{SealedKey, StoreError};
 use crate::{
     event::{SignError, SigningKey},
+    scim::query::{CURSOR_KEY_BYTES, CursorKey},
     tenant::{StreamId, TenantId},
 };
 
 /// The first byte of what is sealed: how it is sealed.
 const FORMAT: u8 = 1;
+/// What the key for cursors is derived for.
+const CURSORS: &[u8] = b"muster cursors 1";
 /// What can go wrong with a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -48,7 +51,10 @@ pub enum KeyError {
 
 /// The key of the configuration, under which secrets lie in the database
 /// (AES-256-GCM).
-pub struct SecretKey(RandomizedNonceKey);
+pub struct SecretKey {
+    sealing: RandomizedNonceKey,
+    cursors: Arc<CursorKey>,
+}
 
 impl SecretKey {
     /// Takes 32 bytes.
@@ -57,7 +63,14 @@ impl SecretKey {
     ///
     /// [`KeyError::Secret`] if there are more or fewer.
     pub fn new(bytes: &[u8]) -> Result<Self, KeyError> {
-        RandomizedNonceKey::new(&AES_256_GCM, bytes).map(Self).map_err(|_| KeyError::Secret)
+        let sealing = RandomizedNonceKey::new(&AES_256_GCM, bytes).map_err(|_| KeyError::Secret)?;
+        let cursors = derive(bytes, CURSORS).and_then(|key| CursorKey::new(&key));
+        Ok(Self { sealing, cursors: Arc::new(cursors.ok_or(KeyError::Secret)?) })
+    }
+
+    /// The key for cursors, made of this one: every replica opens what any sealed.
+    pub fn cursors(&self) -> Arc<CursorKey> {
+        Arc::clone(&self.cursors)
     }
 
     /// Takes 32 bytes in base64.
@@ -94,7 +107,7 @@ impl SecretKey {
         let mut text = Zeroizing::new(Vec::with_capacity(secret.len() + AES_256_GCM.tag_len()));
         text.extend_from_slice(secret);
         let nonce = self
-            .0
+            .sealing
             .seal_in_place_append_tag(Aad::from(place), &mut *text)
             .map_err(|_| KeyError::Seal)?;
         let mut sealed = vec![FORMAT];
@@ -116,8 +129,10 @@ impl SecretKey {
         }
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| KeyError::Open)?;
         let mut text = Zeroizing::new(text.to_vec());
-        let opened =
-            self.0.open_in_place(nonce, Aad::from(place), &mut text).map_err(|_| KeyError::Open)?;
+        let opened = self
+            .sealing
+            .open_in_place(nonce, Aad::from(place), &mut text)
+            .map_err(|_| KeyError::Open)?;
         Ok(opened.to_vec().into())
     }
 
@@ -187,6 +202,14 @@ impl fmt::Debug for SecretKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecretKey").finish_non_exhaustive()
     }
+}
+
+/// A key of its own for one `purpose` (HKDF, RFC 5869).
+fn derive(secret: &[u8], purpose: &[u8]) -> Option<Zeroizing<[u8; CURSOR_KEY_BYTES]>> {
+    let root = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(secret);
+    let mut key = Zeroizing::new([0; CURSOR_KEY_BYTES]);
+    root.expand(&[purpose], &AES_256_GCM).ok()?.fill(key.as_mut_slice()).ok()?;
+    Some(key)
 }
 
 /// Where a signing key lies; a row copied to another tenant does not open.

@@ -191,7 +191,7 @@ async fn filters_on_indexed_attributes_look_at_no_other_rows() {
         let leniency = Dialect::Generic.leniency();
         let parsed = filter::parse(text, leniency).unwrap();
         let checked = filter::check(&parsed, resource_type, leniency).unwrap();
-        view.select(resource_type, Some(&checked)).is_exact()
+        view.select(resource_type, Some(&checked), None).is_exact()
     };
 
     for (resource_type, filters) in [(registry.user(), OF_USERS), (registry.group(), OF_GROUPS)] {

@@ -43,10 +43,13 @@ macro_rules! with_parameters {
                 start_index: Query<Option<String>>,
                 /// Most resources of the page; 0 asks for the number alone.
                 count: Query<Option<String>>,
-                /// Not supported: answered with 501.
+                /// Attribute to sort by, RFC 7644 §3.4.2.3; else the order is that of creation.
                 #[oai(name = "sortBy")]
                 sort_by: Query<Option<String>>,
-                /// Not supported: answered with 501.
+                /// `ascending` or `descending`.
+                #[oai(name = "sortOrder")]
+                sort_order: Query<Option<String>>,
+                /// Where a walk goes on, RFC 9865; empty to begin one.
                 cursor: Query<Option<String>>,
                 /// Attributes to answer, separated by commas.
                 attributes: Query<Option<String>>,
@@ -58,6 +61,7 @@ macro_rules! with_parameters {
                 start_index: start_index.0,
                 count: count.0,
                 sort_by: sort_by.0,
+                sort_order: sort_order.0,
                 cursor: cursor.0,
                 shape: Shape { attributes: attributes.0, excluded: excluded.0 },
             },
@@ -111,7 +115,7 @@ macro_rules! resources {
             /// Query resources of one type.
             ///
             /// Without `sortBy` in the order of creation, on every page. RFC 7644
-            /// §3.4.2.
+            /// §3.4.2, RFC 9865.
             #[oai(path = $collection, method = "get", operation_id = $query)]
             async fn query(
                 &self,

@@ -7,10 +7,10 @@ use poem_openapi::{ApiResponse, types::Type};
 
 use crate::{
     http::{error::ScimFailure, payload::ScimJson},
-    provision::{Access, Answered, Provisioner, Query, Search, Terms},
+    provision::{Access, Answered, Provisioner, Terms},
     scim::{
         ScimError, json,
-        query::{IndexPage, SearchRequest},
+        query::SearchRequest,
         resource::{Precondition, Preconditions, Projection},
     },
     tenant::Caller,
@@ -160,6 +160,7 @@ pub(super) struct Listing {
     pub(super) start_index: Option<String>,
     pub(super) count: Option<String>,
     pub(super) sort_by: Option<String>,
+    pub(super) sort_order: Option<String>,
     pub(super) cursor: Option<String>,
     pub(super) shape: Shape,
 }
@@ -171,8 +172,24 @@ impl From<SearchRequest> for Listing {
             start_index: search.start_index,
             count: search.count,
             sort_by: search.sort_by,
+            sort_order: search.sort_order,
             cursor: search.cursor,
             shape: Shape { attributes: search.attributes, excluded: search.excluded },
+        }
+    }
+}
+
+impl From<Listing> for SearchRequest {
+    fn from(listing: Listing) -> Self {
+        Self {
+            filter: listing.filter,
+            start_index: listing.start_index,
+            count: listing.count,
+            sort_by: listing.sort_by,
+            sort_order: listing.sort_order,
+            cursor: listing.cursor,
+            attributes: listing.shape.attributes,
+            excluded: listing.shape.excluded,
         }
     }
 }
@@ -183,35 +200,13 @@ impl Listing {
         Ok(SearchRequest::parse(json::parse_object(body)?)?.into())
     }
 
-    /// Which page is asked for; refuses what is not offered.
-    fn page(&self, provisioner: &Provisioner, caller: &Caller) -> Result<IndexPage, ScimError> {
-        if self.sort_by.is_some() {
-            return Err(ScimError::NotImplemented("sorting (`sortBy`)"));
-        }
-        if self.cursor.is_some() {
-            return Err(ScimError::NotImplemented("paging by `cursor`"));
-        }
-        let (limits, start_index) = (provisioner.limits(), self.start_index.as_deref());
-        let set = caller.settings.default_results.map(u64::from);
-        IndexPage::parse(
-            start_index,
-            self.count.as_deref(),
-            limits.max_results,
-            set.unwrap_or(limits.default_results),
-            !caller.dialect.leniency().ignore_unknown,
-        )
-    }
-
     /// Answers the query over every type of resource.
     pub(super) async fn answer_all<T: Type>(
         self,
         provisioner: &Provisioner,
         caller: &Arc<Caller>,
     ) -> Result<ListedResponse<T>, ScimFailure> {
-        let page = self.page(provisioner, caller)?;
-        let attributes = (self.shape.attributes, self.shape.excluded);
-        let search = Search { filter: self.filter, page, attributes };
-        let text = provisioner.query_all(caller, &search).await?;
+        let text = provisioner.query_all(caller, &self.into()).await?;
         Ok(ListedResponse::Ok(ScimJson::new(text)))
     }
 
@@ -221,14 +216,7 @@ impl Listing {
         provisioner: &Provisioner,
         access: &Access,
     ) -> Result<ListedResponse<T>, ScimFailure> {
-        let page = self.page(provisioner, &access.caller)?;
-        let filter = match &self.filter {
-            Some(text) => Some(provisioner.filter(access, text)?),
-            None => None,
-        };
-        let projection = self.shape.projection(access)?;
-        let query = Query { filter, page, projection };
-        let text = provisioner.query(access, &query).await?;
+        let text = provisioner.query(access, &self.into()).await?;
         Ok(ListedResponse::Ok(ScimJson::new(text)))
     }
 }

@@ -1,15 +1,20 @@
-//! What a query asks besides its filter (RFC 7644 §3.4.2): which page.
+//! What a query asks besides its filter (RFC 7644 §3.4.2): which page, in which order.
 //!
-//! Parameters arrive as text. Here they become numbers that cannot overflow
-//! what is computed from them. A [`SearchRequest`] is the same in a body.
+//! Parameters arrive as text, together a [`SearchRequest`] whether they stood in a
+//! URL or in a body. Here they become numbers that cannot overflow what is
+//! computed from them, a [`Sort`] that fits the schemas, and a [`Page`].
 
+mod cursor;
 mod search;
+mod sort;
 #[cfg(test)]
 mod tests;
 
 use crate::scim::ScimError;
 
+pub use cursor::{CURSOR_KEY_BYTES, CURSOR_SECONDS, Cursor, CursorKey, Place};
 pub use search::SearchRequest;
+pub use sort::{Position, Sort, SortKey};
 
 /// Digits a page number may have: all numbers of that length fit an `i64`.
 const MAX_DIGITS: usize = 18;
@@ -44,6 +49,47 @@ impl IndexPage {
         let start_index = number("startIndex", start_index, strict)?.unwrap_or(1);
         let count = number("count", count, strict)?.unwrap_or(default);
         Ok(Self { start_index: start_index.max(1), count: count.min(max) })
+    }
+}
+
+/// A page, by one of the two methods; by position unless a cursor is given
+/// (RFC 9865 §2.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Page {
+    /// By position.
+    Index(IndexPage),
+    /// By cursor.
+    Cursor(Cursor),
+}
+
+/// How many resources a page of a walk has.
+///
+/// RFC 7644 §3.4.2.4 cuts a count that is too large in silence, RFC 9865 §2.1
+/// refuses it with `invalidCount`. Each holds for its own method of paging:
+/// [`IndexPage::parse`] cuts, a walk refuses, since a client that counts on its
+/// own number would miss resources. Below 0 means 0 with both.
+///
+/// # Errors
+///
+/// [`ScimError::InvalidCount`] if it is no whole number, is above `max`, or is
+/// another than the walk `began` with. A walk goes on without a count as it began.
+pub fn walk_count(
+    count: Option<&str>,
+    began: Option<u64>,
+    max: u64,
+    default: u64,
+) -> Result<u64, ScimError> {
+    let given =
+        number("count", count, true).map_err(|error| ScimError::InvalidCount(error.to_string()))?;
+    match (given, began) {
+        (Some(count), _) if max < count => {
+            Err(ScimError::InvalidCount(format!("`count` must be at most {max}")))
+        }
+        (Some(count), Some(began)) if count != began => Err(ScimError::InvalidCount(format!(
+            "`count` must be {began} on every page, as it was on the first"
+        ))),
+        (Some(count), _) => Ok(count),
+        (None, began) => Ok(began.unwrap_or(default.min(max))),
     }
 }
 

@@ -15,6 +15,8 @@ pub struct SearchRequest {
     pub count: Option<String>,
     /// What to sort by.
     pub sort_by: Option<String>,
+    /// Which way to sort.
+    pub sort_order: Option<String>,
     /// Where a walk by cursor goes on.
     pub cursor: Option<String>,
     /// Attributes to answer, separated by commas.
@@ -39,6 +41,7 @@ impl SearchRequest {
                 "startindex" => search.start_index = number("startIndex", value)?,
                 "count" => search.count = number("count", value)?,
                 "sortby" => search.sort_by = text("sortBy", value)?,
+                "sortorder" => search.sort_order = text("sortOrder", value)?,
                 "cursor" => search.cursor = text("cursor", value)?,
                 "attributes" => search.attributes = names("attributes", value)?,
                 "excludedattributes" => search.excluded = names("excludedAttributes", value)?,

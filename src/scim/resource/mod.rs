@@ -21,6 +21,7 @@ mod value;
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 pub use document::{CorruptDocument, Document};
@@ -48,7 +49,8 @@ pub const MAX_DOCUMENT_BYTES: usize = 1024 * 1024;
 pub const MAX_ELEMENTS: usize = 1000;
 
 /// Id of a resource, RFC 7643 §3.1: given by the server, never given again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct ResourceId(Uuid);
 
 impl ResourceId {

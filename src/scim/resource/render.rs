@@ -1,6 +1,7 @@
 //! Representations of resources (RFC 7643 §3).
 
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::{CorruptDocument, ResourceId, Version};
 use crate::scim::date_time;
@@ -22,26 +23,53 @@ pub struct Facts<'a> {
     pub modified_us: i64,
 }
 
-/// The whole representation as JSON text.
+/// Adds the whole representation as JSON text.
 ///
 /// The stored document is not read again, only framed: lists of thousands of
 /// resources cost little more than copying. `extra` is `members` or `groups`
 /// with the text of its array.
-pub fn render(stored_document: &str, facts: &Facts<'_>, extra: Option<(&str, &str)>) -> String {
+pub fn render(
+    text: &mut String,
+    stored_document: &str,
+    facts: &Facts<'_>,
+    extra: Option<(&str, &str)>,
+) {
     let inner = stored_document.trim();
     let inner = inner.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or("");
-    let mut text = format!(r#"{{"id":"{}""#, facts.id);
+    let mut id = Uuid::encode_buffer();
+    push_all(text, &[r#"{"id":""#, facts.id.get().hyphenated().encode_lower(&mut id), "\""]);
     if !inner.is_empty() {
-        text.push(',');
-        text.push_str(inner);
+        push_all(text, &[",", inner]);
     }
     if let Some((name, array)) = extra {
-        text.push_str(&format!(r#","{name}":{array}"#));
+        push_all(text, &[",\"", name, "\":", array]);
     }
-    text.push_str(r#","meta":"#);
-    text.push_str(&meta(facts).to_string());
-    text.push('}');
-    text
+    text.push_str(r#","meta":{"resourceType":"#);
+    push_string(text, facts.resource_type);
+    text.push_str(r#","created":""#);
+    date_time::push(text, facts.created_us);
+    text.push_str(r#"","lastModified":""#);
+    date_time::push(text, facts.modified_us);
+    text.push_str(r#"","location":"#);
+    push_string(text, facts.location);
+    text.push_str(r#","version":"#);
+    push_string(text, &facts.version.etag());
+    text.push_str("}}");
+}
+
+fn push_all(text: &mut String, pieces: &[&str]) {
+    for piece in pieces {
+        text.push_str(piece);
+    }
+}
+
+/// Adds a JSON string.
+fn push_string(text: &mut String, string: &str) {
+    let plain = string.bytes().all(|byte| b' ' <= byte && byte != b'"' && byte != b'\\');
+    match plain {
+        true => push_all(text, &["\"", string, "\""]),
+        false => text.push_str(&Value::from(string).to_string()),
+    }
 }
 
 /// The same representation as a value, for projections and filters.

@@ -1,5 +1,8 @@
 //! Tests of pages and parameters.
 
+mod cursor;
+mod sort;
+
 use serde_json::{Value, json};
 
 use super::{IndexPage, SearchRequest};
