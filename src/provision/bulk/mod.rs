@@ -143,6 +143,10 @@ fn failed(error: &ProvisionError) -> Done {
                 _ => Done::failed(500, None, "the service failed; this was logged"),
             }
         }
+        ProvisionError::Cursor => {
+            error!(error = causes(error), "a library failed in a bulk request");
+            Done::failed(500, None, "the service failed; this was logged")
+        }
     }
 }
 
