@@ -60,7 +60,7 @@ fn count(answers: &[Answer], status: u16) -> usize {
 
 on_both_databases! {
     async fn two_hundred_members_come_at_once(app: TestApp) {
-        // R353
+        // A83, R353
         let acme = app.new_tenant().await;
         let people = users(&acme, "u", 200).await;
         let staff = group(&acme, "Staff", &[]).await;
@@ -116,7 +116,7 @@ on_both_databases! {
     }
 
     async fn of_fifty_writers_with_one_etag_one_wins(app: TestApp) {
-        // R460
+        // A84, R460
         let acme = app.new_tenant().await;
         let user = &users(&acme, "u", 1).await[0];
 
@@ -134,7 +134,7 @@ on_both_databases! {
     }
 
     async fn of_a_hundred_equal_creations_one_is_made(app: TestApp) {
-        // R198
+        // A81, R198
         let acme = app.new_tenant().await;
         let body = json!({ "userName": "bjensen", "active": false });
 
@@ -150,6 +150,7 @@ on_both_databases! {
     }
 
     async fn names_are_swapped_without_a_failure(app: TestApp) {
+        // A82
         let acme = app.new_tenant().await;
         let people = users(&acme, "u", 2).await;
         let (a, b) = (&people[0], &people[1]);
@@ -165,6 +166,7 @@ on_both_databases! {
     }
 
     async fn a_name_is_taken_while_it_is_given_up(app: TestApp) {
+        // A82
         let acme = app.new_tenant().await;
         let body = json!({ "userName": "storm" });
         let storm = async || {
@@ -193,7 +195,7 @@ on_both_databases! {
     }
 
     async fn nobody_who_is_deleted_stays_a_member(app: TestApp) {
-        // R122
+        // A85, R122
         let acme = app.new_tenant().await;
         let people = users(&acme, "u", 40).await;
         let staff = group(&acme, "Staff", &people[..20]).await;
@@ -220,6 +222,7 @@ on_both_databases! {
     }
 
     async fn a_group_that_is_deleted_leaves_no_membership(app: TestApp) {
+        // A85
         let acme = app.new_tenant().await;
         let people = users(&acme, "u", 20).await;
         let staff = group(&acme, "Staff", &people[..10]).await;

@@ -5,7 +5,7 @@
 //! that the service itself gives. `MUSTER_TEST_FILTER_CASES` sets how many filters
 //! each kind of resource is asked, `MUSTER_TEST_FILTER_SEED` repeats a run.
 
-mod sample;
+pub(crate) mod sample;
 
 use std::{
     collections::BTreeSet,
@@ -41,6 +41,7 @@ const DEFAULT_CASES: u32 = 400;
 
 on_both_databases! {
     async fn the_list_is_what_eval_says(app: TestApp) {
+        // A32
         let mut chance = Chance::new();
         // Lenient, for names that RFC 8265 refuses; the filters are strict.
         let tenant = lenient(&app).await;
@@ -204,13 +205,13 @@ async fn filters_on_indexed_attributes_look_at_no_other_rows() {
 }
 
 /// What a run's chances are made from.
-struct Chance {
-    seed: u64,
+pub(crate) struct Chance {
+    pub(crate) seed: u64,
     runner: TestRunner,
 }
 
 impl Chance {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let given = env::var("MUSTER_TEST_FILTER_SEED").ok();
         let seed = given.map_or_else(
             || RandomState::new().hash_one("seed"),
@@ -222,7 +223,7 @@ impl Chance {
         Self { seed, runner: TestRunner::new_with_rng(Config::default(), rng) }
     }
 
-    fn draw<T: std::fmt::Debug>(&mut self, strategy: &impl Strategy<Value = T>) -> T {
+    pub(crate) fn draw<T: std::fmt::Debug>(&mut self, strategy: &impl Strategy<Value = T>) -> T {
         strategy.new_tree(&mut self.runner).unwrap().current()
     }
 }

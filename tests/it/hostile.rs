@@ -85,6 +85,7 @@ async fn on_sqlite<T: Future<Output = ()>>(test: impl FnOnce(TestApp) -> T) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nesting_without_end_is_refused_at_once() {
+    // A1, A2
     on_sqlite(|app| async move {
         let acme = app.new_tenant().await;
         for nest in ["(", "not%20(", "emails[", "title%20pr%20and%20("] {
@@ -103,6 +104,7 @@ async fn nesting_without_end_is_refused_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deep_body_is_refused_at_once() {
+    // A7
     on_sqlite(|app| async move {
         let acme = app.new_tenant().await;
         let user = acme.create("Users", json!({ "userName": "bjensen" })).await;
@@ -128,7 +130,7 @@ async fn a_deep_body_is_refused_at_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_body_is_refused_before_it_is_sent_or_cut_off() {
-    // R434
+    // A18, R434
     on_sqlite(|app| async move {
         let acme = app.new_tenant().await;
         let kind = "content-type: application/scim+json\r\n";
@@ -178,6 +180,7 @@ async fn check_malformed(app: &TestApp, tenant: &TestTenant, cases: Vec<Case<'_>
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn malformed_heads_are_refused() {
+    // A12, A13, A73, A75
     on_sqlite(|app| async move {
         let acme = app.new_tenant().await;
         let many = |count: usize| -> String {
@@ -223,7 +226,7 @@ async fn malformed_heads_are_refused() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn malformed_bodies_are_refused() {
-    // R3, R155, R446
+    // A8, A12, A13, A14, A16, A17, A19, R3, R155, R446
     on_sqlite(|app| async move {
         let acme = app.new_tenant().await;
         let post = |headers: &str, body: &[u8]| creation(&acme, headers, body, true);
@@ -257,6 +260,7 @@ async fn malformed_bodies_are_refused() {
 /// Half a minute, so everything that is slow is done at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_client_is_cut_off() {
+    // A70
     on_sqlite(|app| async move {
         let acme = app.new_tenant().await;
         let one_by_one = |text: &[u8]| text.iter().map(|byte| vec![*byte]).collect::<Vec<_>>();

@@ -30,6 +30,7 @@ fn text(length: usize) -> String {
 
 on_both_databases! {
     async fn a_filter_has_a_length_a_depth_and_a_number_of_terms(app: TestApp) {
+        // A3
         let acme = app.new_tenant().await;
         let nested =
             |depth: usize| format!("{}title pr{}", "(".repeat(depth), ")".repeat(depth));
@@ -48,6 +49,7 @@ on_both_databases! {
     }
 
     async fn a_patch_has_a_number_of_operations(app: TestApp) {
+        // A44
         let acme = app.new_tenant().await;
         let user = acme.create("Users", json!({ "userName": "bjensen" })).await;
         let patch = |count: usize| {
@@ -65,6 +67,7 @@ on_both_databases! {
     }
 
     async fn values_have_a_length_and_a_number(app: TestApp) {
+        // A21, A30
         let acme = app.new_tenant().await;
         let emails = |count: usize| -> Vec<Value> {
             (0..count).map(|number| json!({ "value": format!("u{number}@example.com") })).collect()
@@ -90,6 +93,7 @@ on_both_databases! {
     }
 
     async fn names_of_attributes_have_a_number(app: TestApp) {
+        // A38
         let acme = app.new_tenant().await;
         let user = acme.create("Users", json!({ "userName": "bjensen" })).await;
         let names = |count: usize| vec!["title"; count].join(",");
@@ -125,6 +129,7 @@ on_both_databases! {
     };
 
     async fn a_body_has_a_size(app: TestApp) {
+        // A18
         let acme = app.new_tenant().await;
         let body = |length: usize| {
             let empty = json!({ "userName": "bjensen", "title": "" }).to_string().len();
@@ -151,7 +156,7 @@ on_both_databases! {
     }
 
     async fn a_filter_without_an_index_looks_at_so_many_rows(app: TestApp) {
-        // R215
+        // A34, R215
         let acme = app.new_tenant().await;
         for number in 0..5 {
             let document = json!({ "userName": format!("u{number}"), "nickName": "Babs" });

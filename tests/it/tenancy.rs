@@ -119,7 +119,7 @@ fn polled() -> NewStream {
 
 on_both_databases! {
     async fn anothers_id_is_answered_as_one_that_nobody_has(app: TestApp) {
-        // R203, R470
+        // A56, R203, R470
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         let (user, group) = one_of_each(&acme).await;
         let (before, events) = (acme.get(&user).await.body, acme.events().await);
@@ -142,7 +142,7 @@ on_both_databases! {
     }
 
     async fn anothers_id_selects_nothing_in_a_filter(app: TestApp) {
-        // R470
+        // A56, R470
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         let (user, group) = one_of_each(&acme).await;
         let (user, group) = (user.id(), group.id());
@@ -165,7 +165,7 @@ on_both_databases! {
     }
 
     async fn anothers_people_become_neither_members_nor_managers(app: TestApp) {
-        // R470
+        // A48, A56, R470
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         let (user, _) = one_of_each(&acme).await;
         let crew = globex.create("Groups", json!({ "displayName": "Crew" })).await;
@@ -202,7 +202,7 @@ on_both_databases! {
     }
 
     async fn a_token_is_refused_at_anothers_url(app: TestApp) {
-        // R179, R185, R469
+        // A57, R179, R185, R469
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         let (user, group) = one_of_each(&globex).await;
         let (all, _) = acme.issue(&Scope::ALL, HOUR).await;
@@ -223,7 +223,7 @@ on_both_databases! {
     }
 
     async fn the_same_names_in_two_tenants_do_not_meet(app: TestApp) {
-        // R46, R471, R472, R473
+        // A58, R46, R471, R472, R473
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         let ((first, _), (second, staff)) = (one_of_each(&acme).await, one_of_each(&globex).await);
 
@@ -239,6 +239,7 @@ on_both_databases! {
     }
 
     async fn a_suspended_tenant_is_refused_within_a_second_and_loses_nothing(app: TestApp) {
+        // A59
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         let (user, group) = one_of_each(&acme).await;
 
@@ -253,7 +254,7 @@ on_both_databases! {
     }
 
     async fn a_revoked_token_is_refused_within_a_second(app: TestApp) {
-        // R179
+        // A59, R179
         let acme = app.new_tenant().await;
         let (user, group) = one_of_each(&acme).await;
         let (token, id) = acme.issue(&Scope::ALL, HOUR).await;
@@ -268,7 +269,7 @@ on_both_databases! {
     }
 
     async fn a_token_ends_at_its_time(app: TestApp) {
-        // R179, R181
+        // A59, R179, R181
         let acme = app.new_tenant().await;
         let (user, group) = one_of_each(&acme).await;
         let (token, _) = acme.issue(&Scope::ALL, Duration::from_secs(3)).await;
@@ -281,7 +282,7 @@ on_both_databases! {
     }
 
     async fn a_token_may_do_what_its_scopes_say(app: TestApp) {
-        // R171, R172, R180, R480
+        // A59, R171, R172, R180, R480
         let acme = app.new_tenant().await;
         let (user, group) = one_of_each(&acme).await;
         let stream = app.operator().create_stream(acme.name(), polled()).await.unwrap();
@@ -328,7 +329,7 @@ on_both_databases! {
     }
 
     async fn no_error_tells_what_is_inside(app: TestApp) {
-        // R447, R479
+        // A31, R447, R479
         let acme = app.new_tenant().await;
         let (user, group) = one_of_each(&acme).await;
 

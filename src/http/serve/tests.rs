@@ -115,6 +115,7 @@ async fn a_connection_that_says_too_little_is_closed() {
 
 #[tokio::test]
 async fn a_header_sent_byte_by_byte_is_cut_off_even_after_a_good_request() {
+    // A70
     let limits = short();
     let server = Running::start(limits).await;
     let mut socket = server.send(REQUEST).await;
@@ -156,6 +157,7 @@ async fn silence_between_requests_may_last_longer_than_a_header() {
 
 #[tokio::test]
 async fn an_answer_that_nobody_reads_is_given_up() {
+    // A70
     let limits = short();
     let server = Running::start(limits).await;
     let mut socket = server.send(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -169,6 +171,7 @@ async fn an_answer_that_nobody_reads_is_given_up() {
 
 #[tokio::test]
 async fn a_header_has_at_most_64_fields_and_64_kib() {
+    // A73
     let server = Running::start(Limits::default()).await;
     let fields = |count: usize| {
         let fields: String = (0..count).map(|n| format!("x-{n}: 1\r\n")).collect();

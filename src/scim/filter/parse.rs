@@ -213,6 +213,9 @@ impl Grammar<'_> {
             return Err(SyntaxError::at(input, HINT));
         }
         let (rest, sub) = attribute_path(behind)?;
+        if sub.urn.is_some() || sub.sub.is_some() {
+            return Err(SyntaxError::at(behind, "expected the name of a sub-attribute"));
+        }
         let (rest, comparison) = self.comparison(rest, sub)?;
         Ok((rest, join(vec![filter, comparison], Logical::And)))
     }

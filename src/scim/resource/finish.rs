@@ -51,6 +51,7 @@ pub(super) fn check_whole(
 ) -> Result<(), ScimError> {
     for at in resource_type.attributes() {
         check_required(resource_type, document, &at)?;
+        check_required_parts(document, &at)?;
     }
     check_extensions(resource_type, document)?;
     check_keys(resource_type, document)
@@ -166,6 +167,18 @@ fn check_required(
         Some(_) => Ok(()),
         None => Err(ScimError::InvalidValue(format!("`{at}` is required"))),
     }
+}
+
+/// Every complex value has the parts it must have: a PATCH may have made it of one alone.
+fn check_required_parts(document: &Document, at: &AttributeRef) -> Result<(), ScimError> {
+    for sub in &at.attribute.sub_attributes {
+        let required = sub.required && !sub.is_secret() && sub.mutability != Mutability::ReadOnly;
+        let lacks = |element: &Value| element.get(&sub.name).is_none();
+        if required && document.values(at).into_iter().any(|(_, element)| lacks(element)) {
+            return Err(ScimError::InvalidValue(format!("`{at}.{}` is required", sub.name)));
+        }
+    }
+    Ok(())
 }
 
 fn check_extensions(resource_type: &ResourceType, document: &Document) -> Result<(), ScimError> {

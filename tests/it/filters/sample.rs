@@ -55,13 +55,13 @@ const PARTS: [&str; 33] = [
 /// Longest key of an index, around which values are cut.
 const KEY: usize = 1024;
 
-fn word() -> impl Strategy<Value = String> {
+pub(crate) fn word() -> impl Strategy<Value = String> {
     vec(select(PARTS.as_slice()), 0..4).prop_map(|parts| parts.concat())
 }
 
 /// Values longer than a key, alike in their first thousand bytes or more, with a
 /// character that the cut may fall into.
-fn long() -> impl Strategy<Value = String> {
+pub(crate) fn long() -> impl Strategy<Value = String> {
     let start = prop_oneof![Just("r"), Just("ﬀ"), Just("é")];
     (start, KEY - 8..KEY + 8, select(["", "x", "y", "😀", "é😀x", "%"].as_slice()), 0..600_usize)
         .prop_map(|(start, bytes, middle, more)| {
@@ -72,7 +72,7 @@ fn long() -> impl Strategy<Value = String> {
 }
 
 /// A value of an attribute that may be long.
-fn role() -> impl Strategy<Value = String> {
+pub(crate) fn role() -> impl Strategy<Value = String> {
     prop_oneof![3 => word(), 2 => long()]
 }
 
@@ -100,7 +100,7 @@ fn elements(value: impl Strategy<Value = String> + 'static) -> impl Strategy<Val
     )
 }
 
-fn object<'n>(members: impl IntoIterator<Item = (&'n str, Option<Value>)>) -> Value {
+pub(crate) fn object<'n>(members: impl IntoIterator<Item = (&'n str, Option<Value>)>) -> Value {
     let members = members.into_iter();
     let members: Map<String, Value> =
         members.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
@@ -112,7 +112,7 @@ fn array(elements: Vec<Value>) -> Option<Value> {
 }
 
 /// A user; `ids` are those of users that can be a manager.
-pub(super) fn user(number: usize, ids: Vec<String>) -> BoxedStrategy<Value> {
+pub(crate) fn user(number: usize, ids: Vec<String>) -> BoxedStrategy<Value> {
     let name = (option::of(word()), option::of(word()), option::of(word()));
     let texts =
         (word(), option::of(word()), option::of(word()), option::of(word()), option::of(word()));
@@ -180,7 +180,7 @@ fn manager(ids: Vec<String>) -> BoxedStrategy<Option<String>> {
 }
 
 /// A group; `ids` are those of its possible members.
-pub(super) fn group(number: usize, ids: Vec<String>) -> BoxedStrategy<Value> {
+pub(crate) fn group(number: usize, ids: Vec<String>) -> BoxedStrategy<Value> {
     let most = ids.len().min(9);
     (word(), option::of(word()), subsequence(ids, 0..=most))
         .prop_map(move |(name, external, ids)| {
@@ -288,7 +288,7 @@ fn presence(paths: &'static [&'static str]) -> BoxedStrategy<String> {
 }
 
 /// Terms joined by `and`, `or` and `not`.
-fn joined(terms: BoxedStrategy<String>) -> BoxedStrategy<String> {
+pub(crate) fn joined(terms: BoxedStrategy<String>) -> BoxedStrategy<String> {
     let joined = terms.prop_recursive(3, 6, 3, |inner| {
         let several = vec(inner.clone(), 2..4);
         prop_oneof![

@@ -20,6 +20,9 @@ const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// Characters of a request that are shown when a test fails.
+const SHOWN: usize = 4000;
+
 /// More events than any test makes.
 const ALL_EVENTS: u32 = 1000;
 
@@ -202,14 +205,21 @@ pub(crate) struct Request {
     method: Method,
     url: String,
     headers: HeaderMap,
-    body: Option<String>,
+    body: Option<Vec<u8>>,
 }
 
 impl Request {
     /// Sends `body` as SCIM JSON, unless the request names another type.
     pub(crate) fn json(mut self, body: Value) -> Self {
         self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(SCIM_JSON));
-        self.body = Some(body.to_string());
+        self.body = Some(body.to_string().into_bytes());
+        self
+    }
+
+    /// Sends these bytes and says that they are SCIM JSON, unless the request names another type.
+    pub(crate) fn bytes(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(SCIM_JSON));
+        self.body = Some(body.into());
         self
     }
 
@@ -232,8 +242,9 @@ impl Request {
 
     /// Sends the request.
     pub(crate) async fn send(self) -> Answer {
-        let asked =
-            format!("{} {} {}", self.method, self.url, self.body.as_deref().unwrap_or_default());
+        let body = String::from_utf8_lossy(self.body.as_deref().unwrap_or_default());
+        let asked = format!("{} {} {body}", self.method, self.url);
+        let asked = asked.chars().take(SHOWN).collect::<String>();
         let request = self.http.request(self.method, self.url).headers(self.headers);
         let request = match self.body {
             Some(body) => request.body(body),

@@ -229,6 +229,10 @@ fn a_comparison_behind_brackets_goes_into_them() {
     check_refused("emails[type pr].", &tolerant(), "expected an attribute");
     check_refused("emails[type pr].value", &tolerant(), "expected an operator");
     check_refused("emails[type pr].value[a pr]", &tolerant(), "expected an operator");
+    for behind in ["urn:a:b:1c", "urn:a:b:value", "value.value"] {
+        let text = format!("emails[type pr].{behind} eq \"x\"");
+        check_refused(&text, &tolerant(), "expected the name of a sub-attribute");
+    }
 }
 
 #[test]
@@ -255,7 +259,7 @@ fn limits_are_exact() {
 
 #[test]
 fn bombs_are_refused_at_once_on_a_small_stack() {
-    // R259
+    // R259, A1, A2, A6
     let bombs = || {
         let started = Instant::now();
         for count in [2_000, 6_000, 100_000] {
