@@ -441,3 +441,35 @@ async fn confirmed(http: &reqwest::Client, ops: &str) -> String {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+#[test]
+fn a_tenants_schemas_are_set_up_from_the_shell() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    let device =
+        |name: &str| format!("{}/tests/fixtures/device/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let urn = "urn:ietf:params:scim:schemas:core:2.0:Device";
+    for name in ["ble", "fido", "zigbee", "device"] {
+        assert!(shell.say(&["schema", "put", "acme", &device(name)]).contains("is registered"));
+    }
+    let kind = shell.json(&["resource-type", "put", "acme", &device("resource_type")]);
+    assert_eq!(kind["endpoint"], "/Devices");
+    assert_eq!(shell.json(&["schema", "list", "acme"]).as_array().unwrap().len(), 4);
+    assert_eq!(shell.json(&["schema", "show", "acme", urn])["id"], urn);
+    assert!(shell.say(&["resource-type", "list", "acme"]).contains("/Devices"));
+    assert_eq!(shell.json(&["resource-type", "show", "acme", "Device"]), kind);
+
+    fs::write(
+        shell.path().join("bad.json"),
+        r#"{"id":"urn:example:a","attributes":[{"name":"id"}]}"#,
+    )
+    .unwrap();
+    shell.fail(&["schema", "put", "acme", "bad.json"], 2, "`attributes[0].name`");
+    shell.fail(&["schema", "put", "acme", "none.json"], 2, "none.json cannot be read");
+    shell.fail(&["schema", "put", "nobody", &device("ble")], 1, "nobody");
+    shell.fail(&["schema", "delete", "acme", urn], 1, "is used by Device");
+    shell.fail(&["resource-type", "show", "acme", "None"], 1, "`None` was not found");
+    shell.say(&["resource-type", "delete", "acme", "Device"]);
+    shell.say(&["schema", "delete", "acme", urn]);
+    assert_eq!(shell.json(&["resource-type", "list", "acme"]), json!([]));
+}

@@ -163,16 +163,17 @@ impl Registry {
         check_paths(&schema, &extensions)?;
         let names = (&*definition.name, &*definition.endpoint, &*definition.description);
         let common = Arc::clone(&self.user.common);
-        let made = match (&builtin, known) {
-            (Some(known), Some(at)) => {
-                let description = &*known.description;
-                let names = (names.0, names.1, description);
+        match known.and_then(|at| self.resource_types.get_mut(at)).filter(|_| builtin.is_some()) {
+            Some(known) => {
+                let names = (names.0, names.1, &*known.description);
                 let made = ResourceType::new(known.code, names, schema, extensions, common);
-                return Ok(self.resource_types.get_mut(at).map_or((), |old| *old = Arc::new(made)));
+                *known = Arc::new(made);
             }
-            _ => ResourceType::new(code, names, schema, extensions, common),
-        };
-        self.resource_types.push(Arc::new(made));
+            None => {
+                let made = ResourceType::new(code, names, schema, extensions, common);
+                self.resource_types.push(Arc::new(made));
+            }
+        }
         Ok(())
     }
 

@@ -186,26 +186,14 @@ async fn check_attribute(tenant: &TestTenant, place: &Place, attribute: &Value) 
         true => changed.expect_error(400, Some("mutability")),
         false => assert!(changed.status < 300, "{changed}"),
     }
-    let twin = post(
-        tenant,
-        place,
-        place.body(
-            "",
-            name,
-            Some(match says("mutability", "immutable") {
-                true => given.clone(),
-                false => other.clone(),
-            }),
-        ),
-    )
-    .await;
+    let stored = if says("mutability", "immutable") { given } else { other };
+    let twin = post(tenant, place, place.body("", name, Some(stored.clone()))).await;
     // R46, R47
     match attribute["uniqueness"].as_str().is_some_and(|word| word != "none") {
         true => twin.expect_error(409, Some("uniqueness")),
         false => assert_eq!(twin.status, 201, "{twin}"),
     }
     let readable = !says("returned", "never") && !says("mutability", "writeOnly");
-    let stored = if says("mutability", "immutable") { given } else { other };
     let first = stored.get(0).unwrap_or(&stored).clone();
     match attribute["type"].as_str().unwrap() {
         "string" if readable => check_case(tenant, place, attribute, &path, &first).await,
