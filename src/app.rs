@@ -160,9 +160,14 @@ impl Bound {
             DeliveryWorker::new(store.clone(), keys, issuer.clone(), pusher, clock.clone());
         let poller = Poller::new(store.clone(), issuer, clock.clone(), shutdown.clone());
         let provisioner = provisioner(&settings, store.clone(), clock.clone(), cursors);
-        let max_body_bytes = settings.max_body_bytes;
-        let served =
-            Served { store: store.clone(), clock, provisioner, operator, poller, max_body_bytes };
+        let served = Served {
+            store: store.clone(),
+            clock,
+            provisioner: provisioner.clone(),
+            operator,
+            poller,
+            max_body_bytes: settings.max_body_bytes,
+        };
         let limits = serve::Limits {
             connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
             ..Default::default()
@@ -172,6 +177,11 @@ impl Bound {
         let stop = shutdown.clone();
         tasks.spawn(async move {
             worker.run(stop).await;
+            Ok(())
+        });
+        let (log, kept, stop) = (provisioner.log().clone(), store.clone(), shutdown.clone());
+        tasks.spawn(async move {
+            log.run(kept, stop).await;
             Ok(())
         });
         if let Some(ops) = ops {

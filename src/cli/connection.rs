@@ -32,6 +32,13 @@ pub(super) enum Command {
         #[command(flatten)]
         change: Change,
     },
+    /// Lists what a connection's requests said that was not taken as it stands.
+    Notices {
+        /// The tenant.
+        tenant: String,
+        /// The connection.
+        name: String,
+    },
     /// Lists the connections of a tenant.
     List {
         /// The tenant.
@@ -84,6 +91,14 @@ impl From<Change> for ConnectionChange {
 const COLUMNS: &Columns =
     &[("CONNECTION", "name"), ("DIALECT", "dialect"), ("CREATED", "created_at")];
 
+const NOTICES: &Columns = &[
+    ("KIND", "kind"),
+    ("DETAIL", "detail"),
+    ("COUNT", "count"),
+    ("FIRST", "first_at"),
+    ("LAST", "last_at"),
+];
+
 fn dialect(name: &str) -> Result<Dialect, String> {
     Dialect::from_name(name).ok_or_else(|| format!("expected one of {}", Dialect::names()))
 }
@@ -120,6 +135,10 @@ pub(super) async fn run(
                 connection.settings.to_json()
             );
             output.done(&connection, &text)
+        }
+        Command::Notices { tenant, name } => {
+            let notices = operator.notices(&tenant, &name).await?;
+            output.list(&notices, NOTICES, "Nothing was told.")
         }
         Command::List { tenant } => {
             let connections = operator.connections(&tenant).await?;

@@ -46,7 +46,7 @@ fn wrong_arguments_are_one_line_without_usage() {
     check_refused("muster token issue acme", "--connection <CONNECTION>");
     check_refused("muster token issue a --connection b --scope x", "scim.read scim.write ssf.poll");
     check_refused("muster token revoke acme 17", "invalid value '17'");
-    check_refused("muster connection create a b --dialect x", "entra, okta, generic, strict");
+    check_refused("muster connection create a b --dialect x", "authentik, generic, strict");
     check_refused("muster stream create a --event x", "session-revoked");
     check_refused("muster stream create a --subject-format x", "iss_sub");
     check_refused("muster stream create a --authorization-file x", "--push-url");

@@ -11,6 +11,7 @@ use crate::{
     event,
     scim::{
         ScimError,
+        notice::Notice,
         resource::{Document, ResourceId, Version, changes},
     },
     store::{Change, MemberChanges, ResourceKeys, RowChange, StoreError, StoredResource, TenantTx},
@@ -29,7 +30,7 @@ pub(super) struct Modification {
     /// What happens to its members.
     pub(super) members: Delta,
     /// What was overlooked.
-    pub(super) ignored: Vec<String>,
+    pub(super) ignored: Vec<Notice>,
 }
 
 /// What a PUT or PATCH makes of a resource; the same resource gives the same.
@@ -52,7 +53,7 @@ pub(super) struct Written {
     /// The resource.
     pub(super) stored: StoredResource,
     /// What was overlooked.
-    pub(super) ignored: Vec<String>,
+    pub(super) ignored: Vec<Notice>,
 }
 
 impl Provisioner {
@@ -78,6 +79,7 @@ impl Provisioner {
             })
             .await?;
         let mut answer = self.show(access, &written.stored, terms, W::ACTION).await?;
+        self.log.tell(&access.caller, &written.ignored);
         answer.ignored = written.ignored;
         Ok(answer)
     }

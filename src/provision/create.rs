@@ -15,6 +15,7 @@ use crate::{
     event,
     scim::{
         ScimError, json,
+        notice::Notice,
         resource::{Incoming, Member, ResourceId, Version, given, validate},
     },
     store::{Change, MemberChanges, ResourceKeys, RowChange, StoredResource, TenantTx},
@@ -28,7 +29,7 @@ pub(super) struct Creation {
     /// The change without the members, which may not exist.
     change: Change,
     members: Vec<Member>,
-    ignored: Vec<String>,
+    ignored: Vec<Notice>,
 }
 
 impl Provisioner {
@@ -59,6 +60,7 @@ impl Provisioner {
             false => Default::default(),
         };
         let mut answer = self.answer(access, &written.stored, &derived, terms)?;
+        self.log.tell(&access.caller, &written.ignored);
         answer.ignored = written.ignored;
         Ok(answer)
     }

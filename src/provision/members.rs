@@ -20,6 +20,7 @@ use crate::{
     scim::{
         ScimError,
         filter::{CheckedFilter, eval_element},
+        notice::{Notice, NoticeKind},
         patch::MemberChange,
         resource::{MAX_KEY_BYTES, Member, ResourceId},
         schema::Registry,
@@ -46,8 +47,8 @@ pub(super) struct Delta {
 pub(super) struct Resolved {
     /// Who comes and who goes.
     pub(super) changes: MemberChanges,
-    /// Ids that were skipped since nobody has them, and names of what was overlooked.
-    pub(super) ignored: Vec<String>,
+    /// What was overlooked: members that nobody has, names that were not kept.
+    pub(super) ignored: Vec<Notice>,
 }
 
 /// Who shall be a member when the request is done; the rest stays as it is.
@@ -250,7 +251,7 @@ impl Known {
 struct Outcome<'a> {
     access: &'a Access,
     changes: MemberChanges,
-    ignored: Vec<String>,
+    ignored: Vec<Notice>,
     /// Values that name nobody.
     unknown: Vec<String>,
     /// Whether somebody who was named is known.
@@ -326,8 +327,9 @@ impl<'a> Outcome<'a> {
                 kind.name
             )));
         }
-        if !self.ignored.iter().any(|name| name == wrong) {
-            self.ignored.push(wrong.to_owned());
+        let notice = Notice::new(NoticeKind::Unknown, wrong);
+        if !self.ignored.contains(&notice) {
+            self.ignored.push(notice);
         }
         Ok(())
     }
@@ -365,7 +367,9 @@ impl<'a> Outcome<'a> {
         if !may_skip && !self.unknown.is_empty() {
             return Err(unknown_members(&self.unknown));
         }
-        self.ignored.append(&mut self.unknown);
+        if !self.unknown.is_empty() {
+            self.ignored.push(Notice::new(NoticeKind::Member, "members"));
+        }
         Ok(Resolved { changes: self.changes, ignored: self.ignored })
     }
 }

@@ -10,6 +10,7 @@ mod create;
 mod delete;
 mod derive;
 mod members;
+mod notices;
 pub mod operator;
 mod patch;
 mod query;
@@ -27,6 +28,7 @@ use crate::{
     scim::{
         ScimError,
         dialect::Leniency,
+        notice::Notice,
         query::CursorKey,
         resource::{Preconditions, Projection, ResourceId, Version},
         schema::ResourceType,
@@ -36,6 +38,7 @@ use crate::{
 };
 
 pub use bulk::BulkAnswer;
+pub use notices::ConnectionLog;
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +69,8 @@ pub struct Answered {
     pub location: String,
     /// Its representation; none if the answer has no body.
     pub body: Option<String>,
-    /// Names of attributes that were overlooked.
-    pub ignored: Vec<String>,
+    /// What was overlooked.
+    pub ignored: Vec<Notice>,
 }
 
 /// Queries without an index that run at a time.
@@ -155,6 +158,7 @@ pub struct Provisioner {
     limits: Limits,
     scans: Arc<Semaphore>,
     cursors: Arc<CursorKey>,
+    log: ConnectionLog,
 }
 
 impl Provisioner {
@@ -168,6 +172,7 @@ impl Provisioner {
         cursors: Arc<CursorKey>,
     ) -> Self {
         Self {
+            log: ConnectionLog::new(clock.clone()),
             store,
             clock,
             public_url: public_url.into(),
@@ -175,6 +180,11 @@ impl Provisioner {
             scans: Arc::new(Semaphore::new(SCANS)),
             cursors,
         }
+    }
+
+    /// What the connections' logs are told; whoever serves runs it.
+    pub fn log(&self) -> &ConnectionLog {
+        &self.log
     }
 
     /// The SCIM base of a tenant, without a slash at its end.

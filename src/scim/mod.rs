@@ -15,6 +15,7 @@ pub mod error;
 pub mod filter;
 pub mod json;
 pub mod message;
+pub mod notice;
 pub mod patch;
 pub mod path;
 pub mod query;

@@ -399,7 +399,7 @@ on_both_databases! {
         let mut second = user("b", "b");
         second["data"]["colour"] = "red".into();
         let answer = send(&acme, message(json!([user("a", "a"), second]))).await.expect(200);
-        assert_eq!(answer.headers["muster-notice"], "ignored: Operations[1]: colour");
+        assert_eq!(answer.headers["muster-notice"], "unknown: Operations[1].colour");
     }
 
     async fn a_revoked_token_ends_a_long_job(app: TestApp) {

@@ -34,6 +34,7 @@ mod groups;
 mod hostile;
 mod limits;
 mod names;
+mod notices;
 mod openapi;
 mod patching;
 mod properties;

@@ -365,7 +365,7 @@ on_both_databases! {
         answers.push(acme.list("Users", r#"password pr"#).await);
         answers.push(acme.list("Users", &format!(r#"password eq "{secret}""#)).await);
         for changed in [&answers[0], &answers[3], &answers[4]] {
-            assert_eq!(changed.headers["muster-notice"], "ignored: password", "{changed}");
+            assert_eq!(changed.headers["muster-notice"], "notKept: password", "{changed}");
         }
         for answer in &answers {
             let text = answer.body.to_string();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     authenticate::OperatorToken,
     problem::Failure,
-    view::{Connection, ConnectionSettings, List, list, view},
+    view::{Connection, ConnectionSettings, List, Notice, list, view},
 };
 use crate::{
     provision::operator::{ConnectionChange, Operator},
@@ -22,7 +22,8 @@ pub(super) struct Connections;
 struct NewConnection {
     /// 1 to 63 lower-case letters, digits and hyphens.
     name: String,
-    /// What the directory sends: `entra`, `okta`, `generic` or `strict`.
+    /// What the directory sends: `entra`, `okta`, `google`, `onelogin`, `jumpcloud`, `ping`,
+    /// `sailpoint`, `keycloak`, `authentik`, `generic` (any other) or `strict` (the RFCs).
     #[oai(default = "generic")]
     dialect: String,
     /// What differs from the defaults.
@@ -33,7 +34,8 @@ struct NewConnection {
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 struct ChangedConnection {
-    /// What the directory sends: `entra`, `okta`, `generic` or `strict`.
+    /// What the directory sends: `entra`, `okta`, `google`, `onelogin`, `jumpcloud`, `ping`,
+    /// `sailpoint`, `keycloak`, `authentik`, `generic` (any other) or `strict` (the RFCs).
     dialect: Option<String>,
     /// Settings to change; `null` is the default again.
     settings: Option<ConnectionSettings>,
@@ -103,6 +105,22 @@ impl Connections {
     ) -> Result<Json<Connection>, Failure> {
         let change = change(body.dialect.as_deref(), body.settings.as_ref())?;
         Ok(Json(view(&operator.change_connection(&tenant, &name, change).await?)?))
+    }
+
+    /// Lists what requests of a connection were not taken as they stand, the latest first.
+    #[oai(
+        path = "/tenants/:tenant/connections/:name/notices",
+        method = "get",
+        operation_id = "connections.notices"
+    )]
+    async fn notices(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        name: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<List<Notice>>, Failure> {
+        Ok(Json(list(&operator.notices(&tenant, &name).await?)?))
     }
 
     /// Lists the connections of a tenant.

@@ -32,7 +32,8 @@ pub(super) struct Tenant {
 pub(super) struct Connection {
     /// Its name.
     name: String,
-    /// What the directory sends: `entra`, `okta`, `generic` or `strict`.
+    /// What the directory sends: `entra`, `okta`, `google`, `onelogin`, `jumpcloud`, `ping`,
+    /// `sailpoint`, `keycloak`, `authentik`, `generic` (any other) or `strict` (the RFCs).
     dialect: String,
     /// What is set for it.
     settings: ConnectionSettings,
@@ -55,6 +56,21 @@ pub(super) struct ConnectionSettings {
     unique_group_names: MaybeUndefined<bool>,
     /// Resources of a page whose request has no `count`; the service's own unless set.
     default_results: MaybeUndefined<u32>,
+}
+
+/// A line of a connection's log.
+#[derive(Debug, Object)]
+pub(super) struct Notice {
+    /// What was done: `unknown`, `readOnly`, `notKept`, `schema`, `primary`, `member` or `dialect`.
+    kind: String,
+    /// Where: the path of an attribute, never its value.
+    detail: String,
+    /// How often.
+    count: i64,
+    /// When first (RFC 3339).
+    first_at: String,
+    /// When last (RFC 3339).
+    last_at: String,
 }
 
 /// A token, without its secret.

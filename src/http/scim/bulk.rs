@@ -6,11 +6,12 @@ use poem_openapi::{ApiResponse, OpenApi};
 use super::{
     caller::BearerCaller,
     describe::{BulkRequest, BulkResponse},
-    resources::notice,
+    resources::NOTICE_BYTES,
 };
 use crate::{
     http::{error::ScimFailure, payload::ScimJson},
     provision::{BulkAnswer, Provisioner},
+    scim::notice,
 };
 
 /// The endpoint of bulk requests.
@@ -23,7 +24,7 @@ pub(super) enum BulkDone {
     #[oai(status = 200)]
     Ok(
         ScimJson<BulkResponse>,
-        /// Names of attributes that were overlooked.
+        /// What was not taken as it stands: `unknown: Operations[1].shoe`.
         #[oai(header = "Muster-Notice")]
         Option<String>,
     ),
@@ -31,7 +32,7 @@ pub(super) enum BulkDone {
 
 impl From<BulkAnswer> for BulkDone {
     fn from(answer: BulkAnswer) -> Self {
-        Self::Ok(ScimJson::new(answer.body), notice(&answer.ignored))
+        Self::Ok(ScimJson::new(answer.body), notice::header(&answer.ignored, NOTICE_BYTES))
     }
 }
 

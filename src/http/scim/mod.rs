@@ -29,8 +29,12 @@ use super::{
     payload::{BodyLimit, SCIM_JSON},
 };
 use crate::{
-    provision::Provisioner,
-    scim::{ScimError, schema::Registry},
+    provision::{ConnectionLog, Provisioner},
+    scim::{
+        ScimError,
+        dialect::{Dialect, recognise},
+        schema::Registry,
+    },
     tenant::{Caller, MediaType},
 };
 use places::Place;
@@ -73,6 +77,7 @@ pub(crate) fn spec() -> String {
 pub(super) struct Base {
     routes: Box<dyn poem::endpoint::DynEndpoint<Output = Response>>,
     authenticator: Authenticator,
+    log: ConnectionLog,
     max_body_bytes: usize,
 }
 
@@ -82,6 +87,7 @@ impl Base {
         authenticator: Authenticator,
         max_body_bytes: usize,
     ) -> Self {
+        let log = provisioner.log().clone();
         let panicked = |_| {
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the service failed; this was logged")
                 .into_response()
@@ -94,6 +100,7 @@ impl Base {
         Self {
             routes: Box::new(poem::endpoint::ToDynEndpoint(routes)),
             authenticator,
+            log,
             max_body_bytes,
         }
     }
@@ -161,6 +168,9 @@ impl Base {
         request.extensions_mut().insert(BodyLimit(self.max_body_bytes));
         request.extensions_mut().insert(TenantName(tenant.into()));
         if let Some(caller) = caller {
+            if let Some(calling) = calling(request) {
+                self.log.tell_stranger(&caller, calling);
+            }
             request.extensions_mut().insert(caller);
         }
         Ok(place)
@@ -187,6 +197,12 @@ impl Base {
 /// The tenant's name as the URL has it; in the request's extensions.
 #[derive(Debug, Clone)]
 struct TenantName(Arc<str>);
+
+/// The directory that the headers tell of.
+fn calling(request: &Request) -> Option<Dialect> {
+    let agent = request.headers().get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    recognise(agent, request.headers().contains_key("adscimversion"))
+}
 
 /// A body that says it is too large is refused before it is sent.
 fn refuse_large(request: &Request, limit: usize) -> Result<(), Refusal> {

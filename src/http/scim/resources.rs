@@ -9,7 +9,7 @@ use crate::{
     http::{error::ScimFailure, payload::ScimJson},
     provision::{Access, Answered, Provisioner, Terms},
     scim::{
-        ScimError, json,
+        ScimError, json, notice,
         query::SearchRequest,
         resource::{Precondition, Preconditions, Projection},
     },
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Longest `Muster-Notice`, in bytes.
-const NOTICE_BYTES: usize = 512;
+pub(super) const NOTICE_BYTES: usize = 512;
 
 /// An answer with one resource.
 #[derive(Debug, ApiResponse)]
@@ -28,7 +28,7 @@ pub(super) enum ResourceResponse<T: Type> {
         ScimJson<T>,
         #[oai(header = "ETag")] String,
         #[oai(header = "Location")] String,
-        /// Names of attributes that were overlooked.
+        /// What was not taken as it stands: `unknown: shoe; notKept: password`.
         #[oai(header = "Muster-Notice")]
         Option<String>,
     ),
@@ -53,7 +53,7 @@ pub(super) enum CreatedResponse<T: Type> {
         ScimJson<T>,
         #[oai(header = "ETag")] String,
         #[oai(header = "Location")] String,
-        /// Names of attributes that were overlooked.
+        /// What was not taken as it stands: `unknown: shoe; notKept: password`.
         #[oai(header = "Muster-Notice")]
         Option<String>,
     ),
@@ -87,7 +87,8 @@ impl<T: Type> ResourceResponse<T> {
 
     /// The answer to a change.
     pub(super) fn changed(answered: Answered) -> Self {
-        let (etag, notice) = (answered.version.etag(), notice(&answered.ignored));
+        let (etag, notice) =
+            (answered.version.etag(), notice::header(&answered.ignored, NOTICE_BYTES));
         match answered.body {
             Some(body) => Self::Ok(ScimJson::new(body), etag, answered.location, notice),
             None => Self::Changed(etag, answered.location, notice),
@@ -97,7 +98,8 @@ impl<T: Type> ResourceResponse<T> {
 
 impl<T: Type> CreatedResponse<T> {
     pub(super) fn new(answered: Answered) -> Self {
-        let (etag, notice) = (answered.version.etag(), notice(&answered.ignored));
+        let (etag, notice) =
+            (answered.version.etag(), notice::header(&answered.ignored, NOTICE_BYTES));
         let body = ScimJson::new(answered.body.unwrap_or_default());
         Self::Created(body, etag, answered.location, notice)
     }
@@ -219,16 +221,4 @@ impl Listing {
         let text = provisioner.query(access, &self.into()).await?;
         Ok(ListedResponse::Ok(ScimJson::new(text)))
     }
-}
-
-/// What was overlooked, as a header may carry it.
-pub(super) fn notice(ignored: &[String]) -> Option<String> {
-    if ignored.is_empty() {
-        return None;
-    }
-    let names = ignored.join(", ");
-    let plain =
-        names.chars().map(|char| if char.is_ascii_graphic() || char == ' ' { char } else { '?' });
-    let text: String = plain.take(NOTICE_BYTES).collect();
-    Some(format!("ignored: {text}"))
 }

@@ -9,13 +9,14 @@ use super::{BulkAnswer, Provisioner};
 use crate::{
     scim::{
         bulk::{BulkRequest, Done, Method, Operation, Refused, bulk_response, plan, result},
+        notice::Notice,
         resource::ResourceId,
     },
     tenant::Caller,
 };
 
-/// Operations whose overlooked attributes an answer names.
-const NOTED: usize = 20;
+/// Notices that an answer, and the log, can get.
+const NOTED: usize = 100;
 
 /// What is to be done, and how; it does not change while it is done.
 #[derive(Debug)]
@@ -39,7 +40,8 @@ pub(super) struct Progress {
     /// What became of each operation that was tried, by its place.
     pub(super) done: BTreeMap<usize, Done>,
     errors: u64,
-    ignored: Vec<String>,
+    /// What was overlooked, and in which operation.
+    ignored: Vec<(usize, Notice)>,
 }
 
 impl Progress {
@@ -50,10 +52,14 @@ impl Progress {
     }
 
     /// Notes what was overlooked in an operation.
-    pub(super) fn note(&mut self, place: usize, ignored: &[String]) {
-        if !ignored.is_empty() && self.ignored.len() < NOTED {
-            self.ignored.push(format!("Operations[{place}]: {}", ignored.join(", ")));
-        }
+    pub(super) fn note(&mut self, place: usize, ignored: Vec<Notice>) {
+        let room = NOTED.saturating_sub(self.ignored.len());
+        self.ignored.extend(ignored.into_iter().take(room).map(|notice| (place, notice)));
+    }
+
+    /// What was overlooked in all of the operations.
+    pub(super) fn notices(&self) -> Vec<Notice> {
+        self.ignored.iter().map(|(_, notice)| notice.clone()).collect()
     }
 }
 
@@ -121,6 +127,9 @@ impl Job {
             .done
             .iter()
             .filter_map(|(place, done)| Some(result(self.operation(*place)?, done)));
-        BulkAnswer { body: bulk_response(results.collect()), ignored: progress.ignored.clone() }
+        let ignored = progress.ignored.iter().map(|(place, notice)| {
+            Notice::new(notice.kind, &format!("Operations[{place}].{}", notice.detail))
+        });
+        BulkAnswer { ignored: ignored.collect(), body: bulk_response(results.collect()) }
     }
 }

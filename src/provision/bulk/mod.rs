@@ -21,6 +21,7 @@ use crate::{
         ScimError,
         bulk::{BulkRequest, Done},
         json,
+        notice::Notice,
     },
     store::StoreError,
     telemetry::causes,
@@ -37,7 +38,7 @@ pub struct BulkAnswer {
     /// The message.
     pub body: String,
     /// What was overlooked, by operation.
-    pub ignored: Vec<String>,
+    pub ignored: Vec<Notice>,
 }
 
 impl Provisioner {
@@ -60,6 +61,7 @@ impl Provisioner {
         while !job.is_over(&progress) {
             progress = self.advance(&job, progress).await;
         }
+        self.log.tell(caller, &progress.notices());
         Ok(job.answer(&progress))
     }
 

@@ -9,6 +9,7 @@ use crate::{
     scim::{
         ScimError,
         bulk::{Done, Method, Operation, bulk_id},
+        notice::Notice,
         patch::PatchOp,
         resource::{Preconditions, ResourceId},
     },
@@ -19,7 +20,7 @@ use crate::{
 struct Success {
     place: usize,
     done: Done,
-    ignored: Vec<String>,
+    ignored: Vec<Notice>,
 }
 
 /// Which operation stopped the others of its unit, and why.
@@ -59,7 +60,7 @@ impl Provisioner {
             Ok(successes) => {
                 for Success { place, done, ignored } in successes {
                     progress.record(place, done);
-                    progress.note(place, &ignored);
+                    progress.note(place, ignored);
                 }
                 Ok(())
             }
@@ -146,7 +147,7 @@ impl Provisioner {
         job: &Job,
         operation: &Operation,
         stamp: &Stamp,
-    ) -> Result<(Done, Vec<String>), ProvisionError> {
+    ) -> Result<(Done, Vec<Notice>), ProvisionError> {
         let access = job.access(operation);
         let preconditions = operation.preconditions.clone();
         let body = || self.body(job, operation);

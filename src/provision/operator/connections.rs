@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::{
-    ConnectionRecord, Operator, OperatorError,
+    ConnectionRecord, NoticeRecord, Operator, OperatorError,
     tenants::{check_name, taken},
 };
 use crate::{
@@ -89,6 +89,23 @@ impl Operator {
             })
         });
         Ok(changed.await?.into())
+    }
+
+    /// What a connection's log says, the latest first.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant or connection.
+    pub async fn notices(
+        &self,
+        tenant: &str,
+        name: &str,
+    ) -> Result<Vec<NoticeRecord>, OperatorError> {
+        let store = self.tenant_store(tenant).await?;
+        let connections = store.connections().await?;
+        let connection = connections.into_iter().find(|row| row.name == name);
+        let connection = connection.ok_or_else(|| no_connection(name))?;
+        Ok(store.notices(connection.id).await?.into_iter().map(Into::into).collect())
     }
 
     /// The connections of a tenant, by name.

@@ -22,8 +22,8 @@ use crate::{
 
 pub use connections::ConnectionChange;
 pub use records::{
-    ConnectionRecord, EventRecord, IssuedToken, NewStream, NewTenant, NewToken, StreamRecord,
-    TenantRecord, TokenRecord,
+    ConnectionRecord, EventRecord, IssuedToken, NewStream, NewTenant, NewToken, NoticeRecord,
+    StreamRecord, TenantRecord, TokenRecord,
 };
 
 /// Why an operator's command was not done.

@@ -10,7 +10,7 @@ use crate::{
     event::{EventUri, SubjectFormat},
     scim::{date_time, dialect::Dialect},
     store::DeliveryMethod,
-    store::{ConnectionRow, CredentialRow, OutboxRow, StreamRow, TenantRow},
+    store::{ConnectionRow, CredentialRow, NoticeRow, OutboxRow, StreamRow, TenantRow},
     tenant::{ConnectionSettings, Scope},
 };
 
@@ -68,6 +68,30 @@ impl From<ConnectionRow> for ConnectionRecord {
     fn from(row: ConnectionRow) -> Self {
         let ConnectionRow { name, dialect, settings, created_us, .. } = row;
         Self { name, dialect, settings, created_at: created_us }
+    }
+}
+
+/// A line of a connection's log: what was not taken as it stands, how often and when.
+#[derive(Debug, Clone, Serialize)]
+pub struct NoticeRecord {
+    /// What was done, such as `unknown` for an attribute that was ignored.
+    pub kind: String,
+    /// Where: the path of an attribute, never its value.
+    pub detail: String,
+    /// How often.
+    pub count: i64,
+    /// When first, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub first_at: i64,
+    /// When last, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub last_at: i64,
+}
+
+impl From<NoticeRow> for NoticeRecord {
+    fn from(row: NoticeRow) -> Self {
+        let NoticeRow { kind, detail, count, first_us, last_us } = row;
+        Self { kind, detail, count, first_at: first_us, last_at: last_us }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Any directory that has no dialect of its own.
 //!
-//! HR systems, identity brokers and home-grown clients share most of the
+//! HR systems, `Rippling`, `CyberArk`, identity brokers and home-grown clients share most of the
 //! deviations of the large directories, and add some: `null` for whole
 //! collections, `emails` as an object, URNs of SCIM 1, `"true"` for booleans,
 //! elements without `type`, whole groups in a PATCH with `id` and `schemas`

@@ -5,12 +5,22 @@
 //! boundary is strictly typed. [`Dialect::Strict`] has none. One file a
 //! directory says which and why.
 
+mod authentik;
 mod entra;
 mod generic;
+mod google;
+mod jumpcloud;
+mod keycloak;
 mod okta;
+mod onelogin;
+mod ping;
+mod recognise;
+mod sailpoint;
 mod strict;
 #[cfg(test)]
 mod tests;
+
+pub use recognise::recognise;
 
 /// A directory, as a connection names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -19,6 +29,20 @@ pub enum Dialect {
     Entra,
     /// Okta.
     Okta,
+    /// Google Workspace.
+    Google,
+    /// OneLogin.
+    OneLogin,
+    /// JumpCloud.
+    JumpCloud,
+    /// `PingOne` and `PingFederate`.
+    Ping,
+    /// SailPoint.
+    SailPoint,
+    /// Keycloak's plug-ins.
+    Keycloak,
+    /// authentik.
+    Authentik,
     /// Any other directory: tolerant wherever the meaning is clear.
     #[default]
     Generic,
@@ -87,16 +111,40 @@ pub struct Leniency {
 
 impl Dialect {
     /// Every dialect.
-    pub const ALL: [Self; 4] = [Self::Entra, Self::Okta, Self::Generic, Self::Strict];
+    pub const ALL: [Self; 11] = [
+        Self::Entra,
+        Self::Okta,
+        Self::Google,
+        Self::OneLogin,
+        Self::JumpCloud,
+        Self::Ping,
+        Self::SailPoint,
+        Self::Keycloak,
+        Self::Authentik,
+        Self::Generic,
+        Self::Strict,
+    ];
 
     /// Name as settings and the admin API spell it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Entra => "entra",
             Self::Okta => "okta",
+            Self::Google => "google",
+            Self::OneLogin => "onelogin",
+            Self::JumpCloud => "jumpcloud",
+            Self::Ping => "ping",
+            Self::SailPoint => "sailpoint",
+            Self::Keycloak => "keycloak",
+            Self::Authentik => "authentik",
             Self::Generic => "generic",
             Self::Strict => "strict",
         }
+    }
+
+    /// Whether it is that of one directory.
+    pub fn is_directory(self) -> bool {
+        !matches!(self, Self::Generic | Self::Strict)
     }
 
     /// The names of all dialects, separated by commas.
@@ -114,6 +162,13 @@ impl Dialect {
         match self {
             Self::Entra => &entra::LENIENCY,
             Self::Okta => &okta::LENIENCY,
+            Self::Google => &google::LENIENCY,
+            Self::OneLogin => &onelogin::LENIENCY,
+            Self::JumpCloud => &jumpcloud::LENIENCY,
+            Self::Ping => &ping::LENIENCY,
+            Self::SailPoint => &sailpoint::LENIENCY,
+            Self::Keycloak => &keycloak::LENIENCY,
+            Self::Authentik => &authentik::LENIENCY,
             Self::Generic => &generic::LENIENCY,
             Self::Strict => &strict::LENIENCY,
         }

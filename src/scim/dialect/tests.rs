@@ -24,6 +24,18 @@ fn only_strict_forgives_nothing() {
     }
 }
 
+/// Each is no more lenient than the one for any directory, and the dialects differ.
+#[test]
+fn a_directory_is_forgiven_what_it_sends() {
+    // Q15, Q30, Q09
+    let unquoted = |dialect: Dialect| dialect.leniency().unquoted_literals;
+    assert!(unquoted(Dialect::Authentik) && unquoted(Dialect::Entra) && !unquoted(Dialect::Okta));
+    let text = |dialect: Dialect| dialect.leniency().string_booleans;
+    assert!(text(Dialect::Entra) && text(Dialect::OneLogin) && !text(Dialect::Okta));
+    let bare = |dialect: Dialect| dialect.leniency().bare_token;
+    assert!(bare(Dialect::Okta) && bare(Dialect::Ping) && !bare(Dialect::Entra));
+}
+
 fn read(dialect: Dialect, endpoint: &str, body: &Value) -> Result<Incoming, ScimError> {
     let registry = Registry::builtin();
     let resource_type = registry.by_endpoint(endpoint).unwrap();

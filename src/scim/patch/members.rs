@@ -13,6 +13,7 @@ use super::{
 use crate::scim::{
     ScimError,
     filter::{CheckedFilter, CompareOp, Filter, Literal},
+    notice::NoticeKind,
     resource::read_members,
 };
 
@@ -73,7 +74,7 @@ impl Parser<'_> {
                 Ok(())
             }
             (_, Some(sub)) if self.reader.leniency.ignore_unknown && is_display(sub) => {
-                self.reader.overlook("members.display");
+                self.reader.note(NoticeKind::ReadOnly, "members.display");
                 Ok(())
             }
             _ => Err(ScimError::Mutability {

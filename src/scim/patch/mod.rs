@@ -33,6 +33,7 @@ use serde_json::{Map, Value};
 
 use crate::scim::{
     filter::CheckedFilter,
+    notice::Notice,
     path::AttributeRef,
     resource::{Document, MAX_ELEMENTS, Member, Parts},
     schema::Schema,
@@ -49,12 +50,12 @@ pub const MAX_LISTED: usize = 10 * MAX_ELEMENTS;
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatchOp {
     steps: Vec<Step>,
-    ignored: Vec<String>,
+    ignored: Vec<Notice>,
 }
 
 impl PatchOp {
-    /// Names of what was overlooked.
-    pub fn ignored(&self) -> &[String] {
+    /// What was overlooked.
+    pub fn ignored(&self) -> &[Notice] {
         &self.ignored
     }
 
@@ -79,8 +80,8 @@ pub struct Patched {
     pub document: Document,
     /// What happens to the members of a group, in order.
     pub members: Vec<MemberChange>,
-    /// Names of what was overlooked.
-    pub ignored: Vec<String>,
+    /// What was overlooked.
+    pub ignored: Vec<Notice>,
 }
 
 /// A change to the members of a group, which are not in its document.

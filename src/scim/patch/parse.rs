@@ -8,6 +8,7 @@ use super::{MAX_LISTED, MAX_OPERATIONS, PatchOp, Step, Verb};
 use crate::scim::{
     ScimError,
     dialect::Leniency,
+    notice::NoticeKind,
     path::{self, AttributeRef, PatchPath, Resolved},
     resource::{Reader, clip},
     schema::{Mutability, ResourceType, Schema},
@@ -72,7 +73,7 @@ impl Parser<'_> {
             match name.to_ascii_lowercase().as_str() {
                 "schemas" => declared = is_patch_op(&value),
                 "operations" => operations = Some(value),
-                _ if loose => (),
+                _ if loose => self.reader.note(NoticeKind::Unknown, &name),
                 _ => self.surplus = Some(name),
             }
         }
@@ -100,7 +101,9 @@ impl Parser<'_> {
                 "op" => op = Some(member),
                 "path" => path = Some(member),
                 "value" => value = Some(member),
-                _ if loose => (),
+                _ if loose => {
+                    self.reader.note(NoticeKind::Unknown, &format!("Operations.{name}"));
+                }
                 _ => return Err(unexpected(&name)),
             }
         }
@@ -108,7 +111,7 @@ impl Parser<'_> {
         let verb = verb.ok_or_else(|| syntax("`op` must be `add`, `remove` or `replace`"))?;
         let path = match path {
             None => None,
-            Some(Value::Null) if loose => None,
+            Some(Value::Null) => None,
             Some(Value::String(path)) if path.is_empty() && loose => None,
             Some(Value::String(path)) => Some(path),
             Some(_) => return Err(ScimError::InvalidPath("`path` must be a string".to_owned())),
@@ -163,7 +166,8 @@ impl Parser<'_> {
         let resolved = match path::resolve(&path, self.resource_type, leniency) {
             Ok(resolved) => resolved,
             Err(_) if leniency.ignore_unknown => {
-                self.reader.overlook(text);
+                // Without the brackets, which hold values.
+                self.reader.note(NoticeKind::Unknown, &path.to_string());
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -202,7 +206,7 @@ impl Parser<'_> {
             };
             let fixed = attribute.mutability == Mutability::ReadOnly || attribute.name == "schemas";
             if fixed && leniency.loose_patch {
-                self.reader.overlook(name);
+                self.reader.note(NoticeKind::ReadOnly, name);
                 return Ok(());
             }
             return self.at_attribute(verb, at, Some(value));
@@ -222,7 +226,7 @@ impl Parser<'_> {
         // A key need not be a path: what cannot be one is an unknown name.
         let is_path = name.contains('[') || path::parse_patch_path(&path, leniency).is_ok();
         if !is_path && leniency.ignore_unknown {
-            self.reader.overlook(name);
+            self.reader.note(NoticeKind::Unknown, name);
             return Ok(());
         }
         self.at_path(verb, &path, Some(value))

@@ -9,6 +9,7 @@ use super::{
 use crate::scim::{
     ScimError,
     filter::{CompareOp, Filter, Literal, check_element},
+    notice::NoticeKind,
     path::{AttributeRef, resolve_sub},
     resource::check_secret,
     schema::Mutability,
@@ -44,7 +45,7 @@ impl Parser<'_> {
                     return check_secret(&mut self.reader, &at, value);
                 }
                 if at.leaf().is_secret() {
-                    self.reader.overlook(&at.to_string());
+                    self.reader.note(NoticeKind::NotKept, &at.to_string());
                 }
                 self.assign(verb, at, value)
             }
@@ -229,7 +230,7 @@ impl Parser<'_> {
                 Ok(Some(sub))
             }
             Err(_) if leniency.ignore_unknown => {
-                self.reader.overlook(&format!("{at}.{name}"));
+                self.reader.note(NoticeKind::Unknown, &format!("{at}.{name}"));
                 Ok(None)
             }
             Err(error) => Err(error),

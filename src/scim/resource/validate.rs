@@ -10,6 +10,7 @@ use super::{
 use crate::scim::{
     ScimError,
     dialect::Leniency,
+    notice::{Notice, NoticeKind},
     path::{self, AttributePath, AttributeRef, PatchPath, Resolved},
     schema::{Mutability, ResourceType, Schema},
 };
@@ -21,8 +22,8 @@ pub struct Incoming {
     pub document: Document,
     /// The members of a group, if the body names any.
     pub members: Option<Vec<Member>>,
-    /// Names of what was overlooked.
-    pub ignored: Vec<String>,
+    /// What was overlooked.
+    pub ignored: Vec<Notice>,
 }
 
 /// Checks `body` against the resource type.
@@ -51,7 +52,7 @@ pub fn validate(
         members: None,
         aliases: false,
     };
-    check_schemas(resource_type, &body, leniency)?;
+    check_schemas(resource_type, &body, &mut intake.reader)?;
     // A client that also sends an alias means the attribute by its own name.
     let (own, aliases): (Vec<_>, Vec<_>) = body.into_iter().partition(|(name, _)| {
         resource_type.core_attribute(name).is_some() || resource_type.extension(name).is_some()
@@ -111,30 +112,34 @@ fn set_active(resource_type: &ResourceType, document: &mut Document, active: boo
 fn check_schemas(
     resource_type: &ResourceType,
     body: &Map<String, Value>,
-    leniency: &Leniency,
+    reader: &mut Reader<'_>,
 ) -> Result<(), ScimError> {
-    if leniency.loose_schemas {
-        return Ok(());
-    }
     let given = body.iter().find(|(name, _)| name.eq_ignore_ascii_case("schemas"));
-    let Some((_, Value::Array(given))) = given else {
-        return Err(ScimError::InvalidSyntax("`schemas` must be an array of URNs".to_owned()));
-    };
     let base = &*resource_type.schema.id;
-    let names = |urn: &str| {
-        given.iter().filter_map(Value::as_str).any(|given| given.eq_ignore_ascii_case(urn))
-    };
-    if !names(base) {
-        return Err(ScimError::InvalidSyntax(format!("`schemas` must contain `{base}`")));
-    }
     let known = |given: &Value| {
         given.as_str().is_some_and(|urn| {
             urn.eq_ignore_ascii_case(base) || resource_type.extension(urn).is_some()
         })
     };
+    if reader.leniency.loose_schemas {
+        let given = given.and_then(|(_, given)| given.as_array());
+        for urn in given.into_iter().flatten().filter(|urn| !known(urn)).filter_map(Value::as_str) {
+            reader.note(NoticeKind::Schema, urn);
+        }
+        return Ok(());
+    }
+    let Some((_, Value::Array(given))) = given else {
+        return Err(ScimError::InvalidSyntax("`schemas` must be an array of URNs".to_owned()));
+    };
+    let names = |urn: &str| {
+        given.iter().filter_map(Value::as_str).any(|given| given.eq_ignore_ascii_case(urn))
+    };
     if !given.iter().all(known) {
         let detail = format!("`schemas` names a schema that {} does not have", resource_type.name);
         return Err(ScimError::InvalidValue(detail));
+    }
+    if !names(base) {
+        return Err(ScimError::InvalidSyntax(format!("`schemas` must contain `{base}`")));
     }
     let undeclared =
         body.keys().find(|name| resource_type.extension(name).is_some() && !names(name));
@@ -217,7 +222,7 @@ impl Intake<'_> {
         }
         let read = self.reader.read(&at, value)?;
         if read.is_some() && at.leaf().is_secret() {
-            self.reader.overlook(&at.to_string());
+            self.reader.note(NoticeKind::NotKept, &at.to_string());
         }
         if read.is_some() && !(self.aliases && self.document.get(&at).is_some()) {
             self.document.set(&at, read);
@@ -280,7 +285,7 @@ pub(in crate::scim) fn check_secret(
             Err(ScimError::InvalidValue(format!("`{at}` must not be empty")))
         }
         Some(_) => {
-            reader.overlook(&at.to_string());
+            reader.note(NoticeKind::NotKept, &at.to_string());
             Ok(())
         }
         None => Ok(()),

@@ -20,6 +20,7 @@ use super::{
 use crate::scim::{
     ScimError, date_time,
     dialect::Leniency,
+    notice::{Notice, NoticeKind},
     path::AttributeRef,
     schema::{Attribute, AttributeType, Mutability},
     text::fold,
@@ -31,7 +32,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Most names that are remembered as ignored.
+/// Most notices that are remembered of one request.
 const MAX_IGNORED: usize = 100;
 
 /// Canonical values that an error names.
@@ -45,8 +46,8 @@ pub(in crate::scim) type Parts = Vec<(Arc<Attribute>, Option<Value>)>;
 pub(in crate::scim) struct Reader<'a> {
     /// What is forgiven.
     pub(in crate::scim) leniency: &'a Leniency,
-    /// Names of what was overlooked.
-    pub(in crate::scim) ignored: Vec<String>,
+    /// What was overlooked.
+    pub(in crate::scim) ignored: Vec<Notice>,
 }
 
 impl<'a> Reader<'a> {
@@ -54,10 +55,10 @@ impl<'a> Reader<'a> {
         Self { leniency, ignored: Vec::new() }
     }
 
-    /// Remembers that `name` was overlooked.
-    pub(in crate::scim) fn overlook(&mut self, name: &str) {
+    /// Remembers what was done at `place`.
+    pub(in crate::scim) fn note(&mut self, kind: NoticeKind, place: &str) {
         if self.ignored.len() < MAX_IGNORED {
-            self.ignored.push(clip(name));
+            self.ignored.push(Notice::new(kind, place));
         }
     }
 
@@ -66,7 +67,7 @@ impl<'a> Reader<'a> {
         match (value.is_null(), self.leniency.ignore_unknown) {
             (true, _) => Ok(()),
             (false, true) => {
-                self.overlook(name);
+                self.note(NoticeKind::Unknown, name);
                 Ok(())
             }
             (false, false) => Err(ScimError::InvalidValue(format!(
@@ -128,7 +129,7 @@ impl<'a> Reader<'a> {
     }
 
     /// At most one element is primary, RFC 7643 §2.4.
-    fn one_primary(&self, path: &str, elements: &mut [Value]) -> Result<(), ScimError> {
+    fn one_primary(&mut self, path: &str, elements: &mut [Value]) -> Result<(), ScimError> {
         let Some(first) = elements.iter().position(is_primary) else { return Ok(()) };
         let (before, after) = elements.split_at_mut(first + 1);
         for element in after.iter_mut().filter(|element| is_primary(element)) {
@@ -139,6 +140,7 @@ impl<'a> Reader<'a> {
             }
             // The same element again will be one with the first.
             if before.last().is_some_and(|first| !is_same(element, first)) {
+                self.note(NoticeKind::Primary, path);
                 unset_primary(element);
             }
         }

@@ -30,7 +30,7 @@ pub(super) fn precondition(case: &str) -> Option<Precondition> {
         "entra-06" => user([("emails", json!([{ "type": "work", "value": "user@contoso.com" }]))]),
         "entra-10" => after(&["entra-09"]),
         "entra-18" => user([("emails", Value::Null)]),
-        "entra-19" | "entra-30" | "okta-25" => Precondition::default(),
+        "entra-19" | "entra-30" | "okta-25" | "sailpoint-05" => Precondition::default(),
         "entra-26" | "entra-27" | "entra-77" => user([(ENTERPRISE, manager())]),
         "entra-39" => user([
             ("userName", json!("5b50642d-79fc-4410-9e90-4c077cdd1a59@testuser.com")),
@@ -49,6 +49,9 @@ pub(super) fn precondition(case: &str) -> Option<Precondition> {
             ..Precondition::default()
         },
         "okta-29" => after(&["okta-28"]),
+        "rippling-03" => after(&["rippling-02"]),
+        "keycloak-05" => members(&["{{u1}}", "{{u2}}"]),
+        "authentik-04" => user([("userName", json!("jdoe"))]),
         _ => return None,
     })
 }

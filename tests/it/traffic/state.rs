@@ -39,6 +39,16 @@ pub(super) fn holds(case: &str, scene: &Scene, before: &Value, after: &Value) ->
         "okta-10" | "okta-20" => before["id"] == after["id"],
         "okta-17" | "generic-04" => has_members(&["u1", "u2"]),
         "okta-34" => has_members(&["u1"]),
+        "sailpoint-05" => {
+            after["name"]["familyName"] == before["name"]["familyName"]
+                && after["name"]["givenName"] == "Max"
+        }
+        "keycloak-04" => has_members(&["u1"]),
+        "keycloak-05" => has_members(&[]),
+        "ping-05" => {
+            let emails = after["emails"].as_array()?.iter();
+            emails.map(|email| &email["primary"]).eq([&json!(true), &json!(false)])
+        }
         _ => return None,
     })
 }

@@ -130,7 +130,7 @@ fn a_group_is_renamed_with_its_id_in_the_value() {
         json!([{ "op": "replace", "value": { "id": "x", "displayName": "B" } }]),
         op("Replace", "displayName", json!([{ "$ref": null, "value": "B" }])),
     ] {
-        let patched = patch(Dialect::Okta, "/Groups", &before, operations).unwrap();
+        let patched = patch(Dialect::Entra, "/Groups", &before, operations).unwrap();
         assert_eq!(patched.document.display_name(), Some("B"));
     }
     let same = json!([{ "op": "replace", "value": { "id": "x", "displayName": "a" } }]);
