@@ -1,26 +1,37 @@
-//! What the protocol itself costs, without HTTP and without a database.
+//! What the protocol itself costs, without HTTP and without a database; only the
+//! lists of `page` come from a database (SQLite), as text that could be sent.
 //!
 //! `cargo bench --bench core` runs all of them, `cargo bench --bench core --
 //! patch` those whose name contains `patch`. The figures are in `RESULTS.md`.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark whose input is wrong must stop")]
 
-use std::{hint::black_box, sync::Arc};
+use std::{hint::black_box, sync::Arc, time::Duration};
 
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use muster::{
+    clock::Clock,
     event::{EventUri, SetClaims, SigningKey, jti, receive},
+    provision::{Access, Limits, Provisioner, Terms},
     scim::{
         dialect::{Dialect, Leniency},
         filter, json,
         message::{LIST_END, ListHead},
         patch::{self, PatchOp},
-        resource::{Document, Facts, Projection, ResourceId, Version, render, represent, validate},
+        query::{CursorKey, SearchRequest},
+        resource::{
+            Document, Facts, Preconditions, Projection, ResourceId, Version, render, represent,
+            validate,
+        },
         schema::{Registry, ResourceType},
     },
+    store::{self, Location, MigrateCommand, Store},
+    tenant::{Caller, Scope, TenantId},
 };
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 use uuid::Uuid;
 
 const SHORT: &str = r#"userName eq "amelia.abbott@contoso-bench.example.com""#;
@@ -43,6 +54,7 @@ fn main() {
     bodies(&mut criterion);
     patches(&mut criterion);
     answers(&mut criterion);
+    pages(&mut criterion);
     sets(&mut criterion);
     criterion.final_summary();
 }
@@ -153,6 +165,71 @@ fn answers(criterion: &mut Criterion) {
             text
         });
     });
+}
+
+/// Pages of a SQLite database: from the stored rows to the text of the answer.
+fn pages(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (_folder, provisioner, access) = runtime.block_on(directory());
+    let mut group = criterion.benchmark_group("page");
+    for (name, count, sort_by, attributes) in [
+        ("100", "100", None, None),
+        ("1000", "1000", None, None),
+        ("1000 by displayName", "1000", Some("displayName"), None),
+        ("1000 of two attributes", "1000", None, Some("userName,emails.value")),
+    ] {
+        let request = SearchRequest {
+            count: Some(count.to_owned()),
+            sort_by: sort_by.map(str::to_owned),
+            attributes: attributes.map(str::to_owned),
+            ..SearchRequest::default()
+        };
+        let answer = || runtime.block_on(provisioner.query(&access, &request)).unwrap();
+        group.throughput(Throughput::Bytes(u64::try_from(answer().len()).unwrap()));
+        group.bench_function(name, |bencher| bencher.iter(answer));
+    }
+    group.finish();
+}
+
+/// A tenant with as many users as the largest page has.
+async fn directory() -> (TempDir, Provisioner, Access) {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite(folder.path().join("muster.db"));
+    store::migrate(&location, MigrateCommand::Up).await.unwrap();
+    let limits = Limits {
+        max_results: 1_000,
+        default_results: 100,
+        scan_rows: 10_000,
+        scan_time: Duration::from_secs(5),
+    };
+    let store = Store::open(&location, 1).await.unwrap();
+    let key = Arc::new(CursorKey::new(&[7; 32]).unwrap());
+    let provisioner = Provisioner::new(store, Clock::system(), "https://roll.example", limits, key);
+    let registry = Registry::shared();
+    let resource_type = registry.user();
+    let caller = Caller {
+        tenant: TenantId::new(1),
+        tenant_name: "contoso".into(),
+        credential: Uuid::nil(),
+        connection: Uuid::nil(),
+        subject: None,
+        dialect: Dialect::Generic,
+        settings: Arc::default(),
+        registry,
+        scopes: Scope::ALL.into(),
+        expires_us: i64::MAX,
+    };
+    let access = Access { caller: Arc::new(caller), resource_type };
+    let terms = Terms {
+        projection: Projection::Default,
+        projected: false,
+        preconditions: Preconditions::default(),
+    };
+    for number in 0..1_000 {
+        let user = body().replace("0000000", &format!("{:07}", 7 * number % 1_000));
+        provisioner.create(&access, &Bytes::from(user), &terms).await.unwrap();
+    }
+    (folder, provisioner, access)
 }
 
 fn sets(criterion: &mut Criterion) {

@@ -272,23 +272,33 @@ fn restricted(sql: Sql, selection: &Selection, slice: Slice<'_>) -> Sql {
     slice.phase.restrict(sql, selection.key, slice.descending, after)
 }
 
-/// Chooses rows of several types: which type, id and key. Each branch is in the
-/// order of its index, so the database merges them.
+/// Chooses rows of several types: which type, id and key. Each branch reads its
+/// index no further than the slice can reach, and what they give is merged.
 fn union(selections: &[Selection], slice: Slice<'_>) -> Option<(Sql, Key)> {
+    let offset = match slice.start {
+        Start::Offset(offset) => offset,
+        Start::After(_) => 0,
+    };
+    let reach = number(slice.limit.saturating_add(offset));
     let mut sql: Option<Sql> = None;
     let mut key = Key::None;
     for (part, selection) in selections.iter().enumerate() {
         if !takes_part(selection, slice.phase) {
             continue;
         }
-        let columns = match slice.phase.column(selection.key) {
+        let column = slice.phase.column(selection.key);
+        let columns = match column {
             Some(column) => {
                 key = selection.key;
                 format!("select {part} as part, r.id as id, {} as sort_key", column.name())
             }
             None => format!("select {part} as part, r.id as id"),
         };
-        let branch = restricted(Sql::new(&columns), selection, slice);
+        let branch = restricted(Sql::new("select * from (").push(&columns), selection, slice)
+            .push(&order_by(column, slice.descending))
+            .push(" limit ?")
+            .bind(reach)
+            .push(&format!(") part_{part}"));
         sql = Some(match sql {
             Some(sql) => sql.push(" union all ").append(branch),
             None => branch,
@@ -301,10 +311,7 @@ fn union(selections: &[Selection], slice: Slice<'_>) -> Option<(Sql, Key)> {
         (None, true) => " order by id desc",
     };
     let sql = sql?.push(order).push(" limit ?").bind(number(slice.limit));
-    Some(match slice.start {
-        Start::Offset(offset) => (sql.push(" offset ?").bind(number(offset)), key),
-        Start::After(_) => (sql, key),
-    })
+    Some((sql.push(" offset ?").bind(number(offset)), key))
 }
 
 fn read_row(row: &QueryResult, key: Key, phase: Phase) -> Result<Listed, StoreError> {
