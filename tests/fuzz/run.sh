@@ -26,7 +26,7 @@ for target in "${targets[@]}"; do
   mkdir -p "target/corpus/$target" "target/artifacts/$target"
   log=target/artifacts/$target.log
   if ! nice -n 19 "target/$host/debug/$target" "target/corpus/$target" "corpus/$target" \
-    -dict=scim.dict -max_total_time="$seconds" -timeout=2 -rss_limit_mb=1024 -max_len=8192 \
+    -dict=scim.dict -max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -max_len=8192 \
     -artifact_prefix="target/artifacts/$target/" -print_final_stats=1 >"$log" 2>&1; then
     tail -n 40 "$log"
     printf 'fuzz: %s has found something; tests/fuzz/%s says what\n' "$target" "$log" >&2

@@ -2,10 +2,14 @@
 //!
 //! Resources are stored through the service; then filters are made by chance, and
 //! what the service lists is compared with what `eval` says of the representation
-//! that the service itself gives. `MUSTER_TEST_FILTER_CASES` sets how many filters
-//! each kind of resource is asked, `MUSTER_TEST_FILTER_SEED` repeats a run.
+//! that the service itself gives. Types by chance are stored and asked directly.
+//!
+//! `MUSTER_TEST_FILTER_CASES` sets how many filters each kind of resource is asked: 400,
+//! unless it is given, make ten thousand pairs of filter and resource of types by chance
+//! on each database, and 40000 a million. `MUSTER_TEST_FILTER_SEED` repeats a run.
 
 pub(crate) mod sample;
+mod schemas;
 
 use std::{
     collections::BTreeSet,

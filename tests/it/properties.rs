@@ -1,5 +1,7 @@
 //! What holds for every schema, resource and request.
 
+use std::time::Duration;
+
 use muster::scim::{
     ScimError,
     date_time::{format, parse_date_time},
@@ -19,6 +21,7 @@ use crate::{
     support::TestApp,
 };
 
+const BELIEVED: Duration = Duration::from_millis(1100);
 const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
 fn map(value: &Value) -> Map<String, Value> {
@@ -206,6 +209,18 @@ on_both_databases! {
                 let group = acme.create("Groups", group).await;
                 ids.push(group.id().to_owned());
                 resources.push(group);
+            }
+            let schemas = chance.draw(&random::schemas(Characteristics::Plain));
+            for schema in &schemas {
+                app.operator().put_schema(acme.name(), None, schema).await.unwrap();
+            }
+            let own = random::type_definition();
+            app.operator().put_resource_type(acme.name(), None, &own).await.unwrap();
+            // For as long as a tenant's schemas are believed.
+            tokio::time::sleep(BELIEVED).await;
+            let things = random::resource(&random::resource_type(&schemas));
+            for _ in 0..8 {
+                resources.push(acme.create("Things", chance.draw(&things)).await);
             }
             let events = acme.events().await;
             for resource in &resources {

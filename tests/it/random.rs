@@ -67,7 +67,7 @@ pub(crate) fn type_definition() -> Value {
 pub(crate) fn resource_type(schemas: &[Value; 2]) -> Arc<ResourceType> {
     let read = schemas.iter().map(|schema| Arc::new(read_custom(schema).unwrap())).collect();
     let definition = TypeDefinition::read(&type_definition()).unwrap();
-    let registry = Registry::with(1, read, &[(100, definition)]).unwrap();
+    let registry = Registry::with(0, read, &[(100, definition)]).unwrap();
     Arc::clone(registry.by_name("Thing").unwrap())
 }
 

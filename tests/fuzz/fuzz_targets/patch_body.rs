@@ -22,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
             let Ok(patched) = apply(resource_type, &sample.document, &patch, leniency) else {
                 continue;
             };
-            assert_valid(resource_type, &patched.document);
+            assert_valid(resource_type, &patched.document, leniency);
             let changed = changes(resource_type, &sample.document, &patched.document);
             assert_eq!(changed.is_empty(), patched.document == sample.document, "{changed:?}");
         }

@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
             for current in [None, Some(&sample.document)] {
                 let read = validate(&sample.resource_type, body.clone(), current, leniency);
                 if let Ok(incoming) = read {
-                    assert_valid(&sample.resource_type, &incoming.document);
+                    assert_valid(&sample.resource_type, &incoming.document, leniency);
                 }
             }
         }

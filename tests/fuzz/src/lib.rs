@@ -21,9 +21,13 @@ pub fn leniencies() -> [&'static Leniency; 2] {
 /// Resources of every type that filters are asked of and that PATCHes change.
 pub static SAMPLES: LazyLock<Vec<Sample>> = LazyLock::new(|| {
     let registry = Registry::shared();
-    let users = [include_str!("full_user.json"), r#"{"userName":"bare"}"#];
+    let bare = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"bare"}"#;
+    let users = [include_str!("full_user.json"), bare];
     let users = users.map(|text| Sample::read(registry.user(), text));
-    let group = Sample::read(registry.group(), r#"{"displayName":"Staff","externalId":"g1"}"#);
+    let group = Sample::read(
+        registry.group(),
+        r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Staff"}"#,
+    );
     users.into_iter().chain([group]).collect()
 });
 
@@ -36,16 +40,17 @@ pub struct Sample {
 impl Sample {
     fn read(resource_type: Arc<ResourceType>, text: &str) -> Self {
         let body = json::parse_object(text.as_bytes()).expect("a sample is JSON");
-        let incoming = validate(&resource_type, body, None, Dialect::Generic.leniency());
+        let incoming = validate(&resource_type, body, None, Dialect::Strict.leniency());
         Self { document: incoming.expect("a sample is valid").document, resource_type }
     }
 }
 
-/// Demands that `document` could have been sent as it is, with nothing to correct.
-pub fn assert_valid(resource_type: &ResourceType, document: &Document) {
+/// Demands that `document` could have been sent as it is, by who is read so leniently,
+/// with nothing to correct.
+pub fn assert_valid(resource_type: &ResourceType, document: &Document, leniency: &Leniency) {
     let text = document.to_json(resource_type);
     let body = json::parse_object(text.as_bytes()).expect("a document is JSON");
-    let read = validate(resource_type, body, None, Dialect::Generic.leniency());
+    let read = validate(resource_type, body, None, leniency);
     let read = read.unwrap_or_else(|error| panic!("{error:?}\n{text}")).document;
     assert_eq!(but_active(&read), but_active(document), "{text}");
     let stored = Document::from_json(&text).expect("a document is read again");

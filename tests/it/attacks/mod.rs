@@ -2,7 +2,8 @@
 //!
 //! Everywhere the same is demanded: a SCIM error or a harmless answer, no failure
 //! of the service, an answer in bounded time, and nothing changed. Attacks that
-//! the tests of a subject prove are annotated there.
+//! the tests of a subject prove are annotated there; [`table`] knows that none
+//! was forgotten.
 
 mod change;
 mod concurrency;
@@ -10,6 +11,7 @@ mod http2;
 mod identity;
 mod parsing;
 mod query;
+mod table;
 mod tenancy;
 mod wire;
 

@@ -153,4 +153,26 @@ on_both_databases! {
             }
         }
     }
+
+    async fn a_search_is_what_its_body_says(app: TestApp) {
+        // A40
+        for dialect in [Dialect::Strict, Dialect::Generic] {
+            let target = Target::new(&app, dialect).await;
+            let body = json!({ "schemas": [SEARCH], "filter": "userName eq \"nobody\"", "count": 0 });
+            for parameters in [
+                "filter=userName%20pr",
+                "count=10&startIndex=1",
+                "attributes=password",
+                "cursor=x",
+                "filter=(((",
+            ] {
+                for path in ["/Users/.search", "/.search"] {
+                    let path = format!("{path}?{parameters}");
+                    let answer = attack(target.tenant.request(Method::POST, &path).json(body.clone())).await;
+                    assert!(answer.status == 400 || answer["totalResults"] == 0, "{answer}");
+                    assert_eq!(answer["Resources"].as_array().map_or(0, Vec::len), 0, "{answer}");
+                }
+            }
+        }
+    }
 }
