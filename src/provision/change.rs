@@ -170,7 +170,7 @@ impl Provisioner {
     ) -> Result<Answered, ProvisionError> {
         let unasked = action == "patch" && !terms.projected;
         let never = access.caller.settings.patch_response == PatchResponse::None;
-        let view = self.store.tenant(access.caller.tenant).view().await?;
+        let view = self.store.tenant(access.caller.tenant).view_to_answer().await?;
         let group = access.resource_type.is_group();
         if unasked && (never || group && view.has_more_members(stored.id, SHOWN_MEMBERS).await?) {
             return Ok(Answered {
@@ -182,6 +182,7 @@ impl Provisioner {
         }
         let projection = &terms.projection;
         let derived = self.derived(access, &view, stored.id, projection).await?;
+        drop(view);
         self.answer(access, stored, &derived, terms)
     }
 }

@@ -54,7 +54,7 @@ impl Provisioner {
         let written = self.create_alone(access, creation).await?;
         let derived = match access.resource_type.is_group() {
             true => {
-                let view = self.store.tenant(access.caller.tenant).view().await?;
+                let view = self.store.tenant(access.caller.tenant).view_to_answer().await?;
                 self.derived(access, &view, id, &terms.projection).await?
             }
             false => Default::default(),

@@ -92,7 +92,8 @@ impl Provisioner {
         let (targets, descending) = targets(caller, types, request)?;
         let query = identity(caller, endpoint, request);
         let page = self.page(caller, &query, request)?;
-        let view = self.store.tenant(caller.tenant).view().await?;
+        let tenant = self.store.tenant(caller.tenant);
+        let mut view = tenant.view().await?;
         let select = |target: &Target| {
             let kind = &target.access.resource_type;
             view.select(kind, target.filter.as_ref(), target.sort_by.as_ref())
@@ -102,6 +103,10 @@ impl Provisioner {
         let mut found = match indexed {
             true => indexed::find(&view, &selections, descending, &page).await?,
             false => {
+                // Scans wait for each other, and keep no connection from the rest meanwhile.
+                drop(view);
+                let _turn = self.scans.acquire().await;
+                view = tenant.view().await?;
                 let scan = scan::Scan { view: &view, targets: &targets, selections: &selections };
                 self.scan(scan, descending, &page).await?
             }

@@ -44,6 +44,7 @@ impl Provisioner {
         if access.resource_type.is_group() && terms.projection.wants("members") {
             derived = self.derived(access, &view, stored.id, &terms.projection).await?;
         }
+        drop(view);
         self.answer(access, &stored, &derived, terms)
     }
 }

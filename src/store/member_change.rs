@@ -8,6 +8,9 @@ use crate::scim::resource::ResourceId;
 
 /// Rows of one insert: each has five values, and SQLite takes 32,766.
 const ROWS: usize = 2_000;
+/// Most rows of a kind in the statement of the change, which has other values
+/// too, and PostgreSQL takes 65,535.
+const WITH_CHANGE: usize = 500;
 
 /// A member to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,16 +67,16 @@ impl TenantTx {
             self.run(self.delete_all_members(group)).await?;
             self.run(self.delete_opaque_members(group)).await?;
         }
-        for chunk in split(&members.remove, LISTED).0.chunks(LISTED) {
+        for chunk in split(&members.remove).0.chunks(LISTED) {
             self.run(self.delete_members(group, chunk)).await?;
         }
-        for chunk in split(&members.remove_opaque, LISTED).0.chunks(LISTED) {
+        for chunk in split(&members.remove_opaque).0.chunks(LISTED) {
             self.run(self.delete_opaque(group, chunk)).await?;
         }
-        for chunk in split(&members.add, ROWS).0.chunks(ROWS) {
+        for chunk in split(&members.add).0.chunks(ROWS) {
             self.run(self.insert_members(group, chunk)).await?;
         }
-        for chunk in split(&members.add_opaque, ROWS).0.chunks(ROWS) {
+        for chunk in split(&members.add_opaque).0.chunks(ROWS) {
             self.run(self.insert_opaque(group, chunk)).await?;
         }
         Ok(())
@@ -87,10 +90,10 @@ impl TenantTx {
                 pieces.push(Piece { name, sql: sql() });
             }
         };
-        let remove = split(&members.remove, LISTED).1;
-        let remove_opaque = split(&members.remove_opaque, LISTED).1;
-        let add = split(&members.add, ROWS).1;
-        let add_opaque = split(&members.add_opaque, ROWS).1;
+        let remove = split(&members.remove).1;
+        let remove_opaque = split(&members.remove_opaque).1;
+        let add = split(&members.add).1;
+        let add_opaque = split(&members.add_opaque).1;
         push("leave", remove.len(), &|| self.delete_members(group, remove));
         push("leave_opaque", remove_opaque.len(), &|| self.delete_opaque(group, remove_opaque));
         push("come", add.len(), &|| self.insert_members(group, add));
@@ -154,6 +157,6 @@ impl TenantTx {
 }
 
 /// Rows that are written ahead of the change, and those that are written with it.
-fn split<T>(rows: &[T], size: usize) -> (&[T], &[T]) {
-    rows.split_at(rows.len().saturating_sub(1).div_euclid(size).saturating_mul(size))
+fn split<T>(rows: &[T]) -> (&[T], &[T]) {
+    rows.split_at(if WITH_CHANGE < rows.len() { rows.len() } else { 0 })
 }

@@ -38,7 +38,10 @@ mod tenants;
 mod user_names;
 mod view;
 
-use std::{fmt, future::Future, panic::AssertUnwindSafe, path::PathBuf, pin::Pin, sync::Arc};
+use std::{
+    fmt, future::Future, panic::AssertUnwindSafe, path::PathBuf, pin::Pin, sync::Arc,
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use moka::future::Cache;
@@ -175,10 +178,25 @@ impl TenantStore {
     ///
     /// [`StoreError::Unavailable`] if no connection is free.
     pub async fn view(&self) -> Result<View, StoreError> {
+        self.view_within(postgres::CHECKOUT).await
+    }
+
+    /// A view to read the answer to a change from, once the change is made; waits
+    /// longer for a connection.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if no connection is free.
+    pub async fn view_to_answer(&self) -> Result<View, StoreError> {
+        self.view_within(postgres::CHECKOUT_TO_ANSWER).await
+    }
+
+    async fn view_within(&self, wait: Duration) -> Result<View, StoreError> {
         let (backend, handle) = match &self.store.backend {
             Backend::Sqlite(sqlite) => (DbBackend::Sqlite, Handle::Readers(sqlite.readers.clone())),
             Backend::Postgres(sessions) => {
-                (DbBackend::Postgres, Handle::Session(sessions.checkout(self.tenant.get()).await?))
+                let session = sessions.checkout(self.tenant.get(), wait).await?;
+                (DbBackend::Postgres, Handle::Session(session))
             }
         };
         Ok(View::new(self.tenant, backend, handle))
@@ -322,7 +340,7 @@ impl TenantStore {
         E: From<StoreError>,
         W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Sync,
     {
-        let session = sessions.checkout(self.tenant.get()).await?;
+        let session = sessions.checkout(self.tenant.get(), postgres::CHECKOUT).await?;
         session.spoil();
         let transaction = session.connection().begin().await.map_err(StoreError::from)?;
         let view = View::new(self.tenant, DbBackend::Postgres, Handle::Transaction(transaction));

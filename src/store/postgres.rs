@@ -27,7 +27,10 @@ use tokio::{
 use super::StoreError;
 
 /// How long a request waits for a connection.
-const CHECKOUT: Duration = Duration::from_secs(5);
+pub(super) const CHECKOUT: Duration = Duration::from_secs(5);
+/// How long the answer to a change waits for one: the change is made, and its
+/// client should not hear otherwise.
+pub(super) const CHECKOUT_TO_ANSWER: Duration = Duration::from_secs(30);
 /// The role that row-level security holds back even if the login is a superuser.
 const ROLE: &str = "muster_app";
 /// Limits that each session sets for itself: statement, lock, idle transaction.
@@ -80,9 +83,13 @@ impl Sessions {
         }
     }
 
-    /// A session that works for `tenant` until it is dropped.
-    pub(super) async fn checkout(&self, tenant: i64) -> Result<Session, StoreError> {
-        let permit = timeout(CHECKOUT, Arc::clone(&self.permits).acquire_owned())
+    /// A session that works for `tenant` until it is dropped; waits no longer than `wait`.
+    pub(super) async fn checkout(
+        &self,
+        tenant: i64,
+        wait: Duration,
+    ) -> Result<Session, StoreError> {
+        let permit = timeout(wait, Arc::clone(&self.permits).acquire_owned())
             .await
             .map_err(|_| StoreError::unavailable("no connection became free in time"))?
             .map_err(|_| StoreError::unavailable("the connections are closed"))?;

@@ -135,6 +135,9 @@ fn authorise(caller: &Caller) -> Result<(), ScimError> {
 fn failed(error: &ProvisionError) -> Done {
     match error {
         ProvisionError::Scim(error) => error.into(),
+        ProvisionError::Store(StoreError::SchemaChanged) => {
+            Done::failed(503, None, "the tenant's schemas have just changed; try again")
+        }
         ProvisionError::Store(error) => {
             error!(error = causes(error), "the store failed in a bulk request");
             match error {

@@ -50,8 +50,6 @@ impl Provisioner {
         descending: bool,
         page: &Page,
     ) -> Result<Found, ProvisionError> {
-        // Scans wait for each other, so that they leave connections to the rest.
-        let _turn = self.scans.acquire().await;
         let mut spent = Spent { rows: 0, since: Instant::now() };
         let mut matches = Vec::new();
         for part in 0..scan.targets.len() {

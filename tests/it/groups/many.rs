@@ -140,6 +140,31 @@ on_both_databases! {
         assert_eq!(after["meta"]["version"], "W/\"1001\"");
     }
 
+    async fn whoever_adds_one_among_many_is_told_the_truth(app: TestApp) {
+        let acme = app.new_tenant().await;
+        let ann = user(&acme, "ann").await;
+        let ids = crowd::copies(&app, &ann, 900).await;
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let (there, rest) = ids.split_at(600);
+        let staff = group(&acme, "Staff", &[]).await;
+        patch(&acme, &staff, vec![add(there)]).await.expect(200);
+
+        // Where connections are short some may be sent away, but nobody whose change
+        // is made: that answer waits for a connection.
+        let adds = rest.iter().map(|id| patch(&acme, &staff, vec![add(&[id])]).send());
+        let mut told: BTreeSet<String> = there.iter().map(|id| (*id).to_owned()).collect();
+        for (id, answer) in rest.iter().zip(join_all(adds).await) {
+            match answer.status {
+                200 => {
+                    assert!(members(&answer).contains(*id));
+                    told.insert((*id).to_owned());
+                }
+                status => assert_eq!(status, 503, "{}", answer["detail"]),
+            }
+        }
+        assert_eq!(members(&acme.get(&staff).await.expect(200)), told);
+    }
+
     async fn whoever_goes_leaves_five_hundred_groups(app: TestApp) {
         let acme = app.new_tenant().await;
         let (ann, bob) = (user(&acme, "ann").await, user(&acme, "bob").await);
