@@ -21,7 +21,7 @@ use crate::{
         worker::DeliveryWorker,
     },
     http::{self, Public, Served, ops::Ready, serve, tls},
-    provision::{Limits, Provisioner, operator::Operator},
+    provision::{Asynchronous, Limits, Provisioner, operator::Operator},
     scim::query::CursorKey,
     store::{self, KeyError, Location, SealedKey, SecretKey, Store, StoreError},
     telemetry,
@@ -153,17 +153,20 @@ impl Bound {
         };
         let public_url = settings.base_url();
         let cursors = secret.cursors();
+        let provisioner = provisioner(&settings, store.clone(), clock.clone(), cursors);
+        let asynchronous = Asynchronous::new(provisioner.clone(), Arc::clone(&secret));
+        let later = asynchronous.clone();
         let keys = KeyRing::new(store.clone(), secret);
         let issuer = Issuer::new(keys.clone(), &public_url);
         let pusher = Pusher::new(OutgoingClient::new(settings.allow_http_receivers)?);
         let worker =
             DeliveryWorker::new(store.clone(), keys, issuer.clone(), pusher, clock.clone());
         let poller = Poller::new(store.clone(), issuer, clock.clone(), shutdown.clone());
-        let provisioner = provisioner(&settings, store.clone(), clock.clone(), cursors);
         let served = Served {
             store: store.clone(),
             clock,
             provisioner: provisioner.clone(),
+            asynchronous,
             operator,
             poller,
             max_body_bytes: settings.max_body_bytes,
@@ -174,6 +177,11 @@ impl Bound {
         };
 
         let mut tasks = JoinSet::new();
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            later.run(stop).await;
+            Ok(())
+        });
         let stop = shutdown.clone();
         tasks.spawn(async move {
             worker.run(stop).await;

@@ -12,6 +12,7 @@ mod m20261123_000004_audit;
 mod m20261123_000005_row_level_security;
 mod m20261123_000006_order;
 mod m20261123_000007_custom_schema;
+mod m20261123_000008_async_request;
 mod m20261123_000009_opaque_member;
 mod m20261123_000010_connection_settings;
 mod m20261123_000011_credential_subject;
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000005_row_level_security::Migration),
             Box::new(m20261123_000006_order::Migration),
             Box::new(m20261123_000007_custom_schema::Migration),
+            Box::new(m20261123_000008_async_request::Migration),
             Box::new(m20261123_000009_opaque_member::Migration),
             Box::new(m20261123_000010_connection_settings::Migration),
             Box::new(m20261123_000011_credential_subject::Migration),

@@ -12,7 +12,8 @@ use super::EventUri;
 pub struct Subject {
     /// The resource type's endpoint, such as `/Users`; empty for a stream.
     pub endpoint: String,
-    /// The resource's id; the stream's for an event about a stream.
+    /// The resource's id; the stream's for an event about a stream; empty if there
+    /// is no resource.
     pub id: String,
     /// The provisioning client's own key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,10 +142,15 @@ fn email(subject: &Subject) -> Option<Value> {
 fn scim(subject: &Subject) -> Value {
     let mut sub_id = Map::new();
     sub_id.insert("format".to_owned(), "scim".into());
-    sub_id.insert("uri".to_owned(), format!("{}/{}", subject.endpoint, subject.id).into());
+    // What was to be made and was not has no id: its endpoint is named.
+    let slash = if subject.id.is_empty() { "" } else { "/" };
+    let uri = format!("{}{slash}{}", subject.endpoint, subject.id);
+    sub_id.insert("uri".to_owned(), uri.into());
     if let Some(external_id) = &subject.external_id {
         sub_id.insert("externalId".to_owned(), external_id.as_str().into());
     }
-    sub_id.insert("id".to_owned(), subject.id.as_str().into());
+    if !subject.id.is_empty() {
+        sub_id.insert("id".to_owned(), subject.id.as_str().into());
+    }
     Value::Object(sub_id)
 }

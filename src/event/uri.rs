@@ -32,6 +32,8 @@ pub enum EventUri {
     ProvActivate,
     /// A resource became inactive (RFC 9967 §2.4.6).
     ProvDeactivate,
+    /// A request that was accepted to be done later is done (RFC 9967 §2.5.1.3).
+    AsyncResponse,
     /// A test of the stream (SSF 1.0 §8.1.4).
     Verification,
     /// The stream's status changed (SSF 1.0 §8.1.5).
@@ -40,7 +42,7 @@ pub enum EventUri {
 
 impl EventUri {
     /// Every type.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SessionRevoked,
         Self::AccountDisabled,
         Self::AccountEnabled,
@@ -51,6 +53,7 @@ impl EventUri {
         Self::ProvDelete,
         Self::ProvActivate,
         Self::ProvDeactivate,
+        Self::AsyncResponse,
         Self::Verification,
         Self::StreamUpdated,
     ];
@@ -76,6 +79,7 @@ impl EventUri {
             Self::ProvDelete => "urn:ietf:params:scim:event:prov:delete",
             Self::ProvActivate => "urn:ietf:params:scim:event:prov:activate",
             Self::ProvDeactivate => "urn:ietf:params:scim:event:prov:deactivate",
+            Self::AsyncResponse => "urn:ietf:params:scim:event:misc:asyncresp",
             Self::Verification => "https://schemas.openid.net/secevent/ssf/event-type/verification",
             Self::StreamUpdated => {
                 "https://schemas.openid.net/secevent/ssf/event-type/stream-updated"

@@ -71,8 +71,15 @@ impl From<ScimError> for Refusal {
         let status =
             StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let scim_type = error.scim_type();
-        let header = matches!(error, ScimError::LacksScope { .. })
-            .then(|| (header::WWW_AUTHENTICATE, HeaderValue::from_static(INSUFFICIENT_SCOPE)));
+        let header = match error {
+            ScimError::LacksScope { .. } => {
+                Some((header::WWW_AUTHENTICATE, HeaderValue::from_static(INSUFFICIENT_SCOPE)))
+            }
+            ScimError::TooManyWaiting { .. } => {
+                Some((header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER)))
+            }
+            _ => None,
+        };
         Self { scim_type, header, ..Self::new(status, error.to_string()) }
     }
 }

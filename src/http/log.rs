@@ -14,7 +14,7 @@ use crate::telemetry::HTTP_REQUEST;
 ///
 /// Each shape and each method is a label of a measurement, which stays for as
 /// long as the process runs. Of two that fit, the first holds.
-const SHAPES: [&str; 17] = [
+const SHAPES: [&str; 18] = [
     "/t/{tenant}/scim/v2",
     "/t/{tenant}/scim/v2/Users",
     "/t/{tenant}/scim/v2/Users/.search",
@@ -28,6 +28,7 @@ const SHAPES: [&str; 17] = [
     "/t/{tenant}/scim/v2/ResourceTypes/{id}",
     "/t/{tenant}/scim/v2/ServiceProviderConfig",
     "/t/{tenant}/scim/v2/Bulk",
+    "/t/{tenant}/scim/v2/async/{id}",
     "/t/{tenant}/scim/v2/Me",
     "/t/{tenant}/scim/v2/.search",
     "/t/{tenant}/ssf/poll/{id}",

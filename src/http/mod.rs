@@ -28,7 +28,7 @@ use self::{auth::Authenticator, error::Refusal, events::Events, log::Told};
 use crate::{
     clock::Clock,
     delivery::poll::Poller,
-    provision::{Provisioner, operator::Operator},
+    provision::{Asynchronous, Provisioner, operator::Operator},
     store::Store,
 };
 
@@ -46,6 +46,8 @@ pub struct Served {
     pub clock: Clock,
     /// SCIM.
     pub provisioner: Provisioner,
+    /// SCIM requests that are answered before they are done.
+    pub asynchronous: Asynchronous,
     /// The operator's API.
     pub operator: Operator,
     /// Polling of events.
@@ -67,7 +69,12 @@ impl Public {
         let authenticator = Authenticator::new(served.store.clone(), served.clock);
         let admin = Route::new().nest("/admin", admin::route(served.operator));
         Self {
-            scim: scim::Base::new(served.provisioner, authenticator.clone(), served.max_body_bytes),
+            scim: scim::Base::new(
+                served.provisioner,
+                served.asynchronous,
+                authenticator.clone(),
+                served.max_body_bytes,
+            ),
             events: Events::new(served.store, authenticator, served.poller),
             admin: Box::new(ToDynEndpoint(admin.map_to_response())),
         }

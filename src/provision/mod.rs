@@ -4,6 +4,7 @@
 //! answer. A change, its events and its audit entry commit in one transaction,
 //! or none does.
 
+mod asynchronous;
 mod bulk;
 mod change;
 mod create;
@@ -37,6 +38,7 @@ use crate::{
     tenant::{Caller, Scope},
 };
 
+pub use asynchronous::{AsyncRequest, Asynchronous, Finished};
 pub use bulk::BulkAnswer;
 pub use notices::ConnectionLog;
 

@@ -1,9 +1,26 @@
 //! Reading one resource (RFC 7644 §3.4.1).
 
 use super::{Access, Answered, ProvisionError, Provisioner, Terms, represent::Derived};
-use crate::tenant::Scope;
+use crate::{
+    event::EventUri,
+    tenant::{Caller, Scope},
+};
 
 impl Provisioner {
+    /// The URIs of the events that are sent, if the caller's tenant has a stream.
+    ///
+    /// # Errors
+    ///
+    /// `Store` if the store fails.
+    pub async fn event_uris(
+        &self,
+        caller: &Caller,
+    ) -> Result<Option<Vec<&'static str>>, ProvisionError> {
+        let sent = EventUri::ALL.into_iter().filter(|uri| !uri.is_operational());
+        let has_streams = self.store.tenant(caller.tenant).has_streams().await?;
+        Ok(has_streams.then(|| sent.map(EventUri::as_str).collect()))
+    }
+
     /// Reads a resource. The answer has no body if the client has this version
     /// already (`If-None-Match`).
     ///
@@ -17,6 +34,16 @@ impl Provisioner {
         terms: &Terms,
     ) -> Result<Answered, ProvisionError> {
         access.authorise(Scope::Read)?;
+        self.shown(access, id, terms).await
+    }
+
+    /// As [`Provisioner::read`], for an answer to who has just written it.
+    pub(super) async fn shown(
+        &self,
+        access: &Access,
+        id: &str,
+        terms: &Terms,
+    ) -> Result<Answered, ProvisionError> {
         let known = access.id(id)?;
         let view = self.store.tenant(access.caller.tenant).view().await?;
         let with_groups = access.resource_type.shows_groups() && terms.projection.wants("groups");

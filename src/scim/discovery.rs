@@ -24,9 +24,10 @@ pub struct Limits {
 
 /// The service provider's configuration, RFC 7643 §5.
 ///
-/// `base` is the tenant's SCIM base without a slash at its end.
-pub fn service_provider_config(base: &str, limits: &Limits) -> Value {
-    json!({
+/// `base` is the tenant's SCIM base without a slash at its end; `events` are the
+/// URIs of the events that are sent, if any receiver is set up for them.
+pub fn service_provider_config(base: &str, limits: &Limits, events: Option<&[&str]>) -> Value {
+    let mut config = json!({
         "schemas": [urn::SERVICE_PROVIDER_CONFIG],
         "patch": { "supported": true },
         "bulk": {
@@ -57,7 +58,15 @@ pub fn service_provider_config(base: &str, limits: &Limits) -> Value {
             "resourceType": "ServiceProviderConfig",
             "location": format!("{base}/ServiceProviderConfig"),
         },
-    })
+    });
+    // RFC 9967 §4: absent means not supported, or not currently configured. A
+    // tenant without a stream is the latter, and clients that are strict about
+    // RFC 7643 and know no more can then read the rest.
+    if let (Some(events), Some(members)) = (events, config.as_object_mut()) {
+        let told = json!({ "asyncRequest": "request", "eventUris": events });
+        members.insert("securityEvents".to_owned(), told);
+    }
+    config
 }
 
 /// Every resource type, RFC 7643 §6.
@@ -146,7 +155,7 @@ mod tests {
     fn the_configuration_states_every_feature() {
         let limits = Limits { max_results: 200, default_results: 100, max_body_bytes: 1_000_000 };
 
-        let config = service_provider_config(BASE, &limits);
+        let config = service_provider_config(BASE, &limits, Some(&["urn:example:event"]));
 
         for feature in ["patch", "bulk", "filter", "changePassword", "sort", "etag"] {
             assert!(config[feature]["supported"].is_boolean(), "{feature}"); // R129

@@ -127,6 +127,12 @@ pub enum ScimError {
         /// The limit.
         limit: usize,
     },
+    /// The tenant has as many requests waiting as it may have.
+    #[error("{limit} asynchronous requests are waiting, which is the limit; try again later")]
+    TooManyWaiting {
+        /// The limit.
+        limit: i64,
+    },
     /// The credential does not carry the right (RFC 6750 §3.1).
     #[error("this token lacks the scope {scope}")]
     LacksScope {
@@ -161,6 +167,7 @@ impl ScimError {
             Self::Uniqueness { .. } => 409,
             Self::PreconditionFailed { .. } => 412,
             Self::TooLarge { .. } | Self::TooManyOperations { .. } => 413,
+            Self::TooManyWaiting { .. } => 429,
             Self::NotImplemented(_) => 501,
         }
     }
@@ -186,6 +193,7 @@ impl ScimError {
             | Self::PreconditionFailed { .. }
             | Self::TooLarge { .. }
             | Self::TooManyOperations { .. }
+            | Self::TooManyWaiting { .. }
             | Self::NotImplemented(_) => None,
         }
     }

@@ -126,9 +126,9 @@ impl TenantTx {
         if !change.events.is_empty() {
             sql = sql
                 .push(", o as (")
-                .append(self.insert_outbox(change))
+                .append(self.insert_outbox(&change.txn, change.at_us, &change.events))
                 .push(" returning seq, event_bit, subject_key), d as (")
-                .append(self.insert_deliveries(change, "o"))
+                .append(self.insert_deliveries(&change.txn, "o"))
                 .push(" where true returning 1)");
         }
         let count = if change.events.is_empty() { "select 0" } else { "select count(*) from d" };
@@ -154,9 +154,9 @@ impl TenantTx {
         }
         let count = i64::try_from(change.events.len()).unwrap_or(i64::MAX);
         let sql = sql
-            .append(self.insert_outbox(change))
+            .append(self.insert_outbox(&change.txn, change.at_us, &change.events))
             .push("; ")
-            .append(self.insert_deliveries(change, "outbox"))
+            .append(self.insert_deliveries(&change.txn, "outbox"))
             .push(" where o.tenant_id = ?")
             .bind(self.owner())
             .push(" and o.seq in (select seq from outbox where tenant_id = ?")

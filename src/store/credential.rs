@@ -143,7 +143,7 @@ impl Store {
         now_us: i64,
     ) -> Result<Option<Caller>, StoreError> {
         let this = Sql::new("d.token_hash = ?").bind(hash.as_bytes().to_vec());
-        self.find_caller(this, now_us).await
+        self.find_caller(this, Some(now_us)).await
     }
 
     /// Whom a tenant's credential speaks for, if it is still valid at `now_us`.
@@ -156,10 +156,24 @@ impl Store {
         credential: Uuid,
         now_us: i64,
     ) -> Result<Option<Caller>, StoreError> {
-        self.find_caller(Sql::new("d.id = ?").bind(credential), now_us).await
+        self.find_caller(Sql::new("d.id = ?").bind(credential), Some(now_us)).await
     }
 
-    async fn find_caller(&self, this: Sql, now_us: i64) -> Result<Option<Caller>, StoreError> {
+    /// Whom a tenant's credential spoke for when it was valid, which it need not be
+    /// now.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn caller_once(&self, credential: Uuid) -> Result<Option<Caller>, StoreError> {
+        self.find_caller(Sql::new("d.id = ?").bind(credential), None).await
+    }
+
+    async fn find_caller(
+        &self,
+        this: Sql,
+        valid_us: Option<i64>,
+    ) -> Result<Option<Caller>, StoreError> {
         let sql = Sql::new(
             "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us, c.id, c.settings,
                 d.subject_id, t.schema_version
@@ -169,11 +183,15 @@ impl Store {
              left join resource r on r.tenant_id = d.tenant_id and r.id = d.subject_id
              where ",
         )
-        .append(this)
-        .push(" and d.expires_us > ?")
-        .bind(now_us)
-        .push(" and d.revoked_us is null and t.state = 0")
-        .push(" and (d.subject_id is null or r.active)");
+        .append(this);
+        let sql = match valid_us {
+            Some(now_us) => sql
+                .push(" and d.expires_us > ?")
+                .bind(now_us)
+                .push(" and d.revoked_us is null and t.state = 0")
+                .push(" and (d.subject_id is null or r.active)"),
+            None => sql,
+        };
         let Some(row) = self.operator().view().await?.one(sql).await? else { return Ok(None) };
         let (name, dialect): (String, String) =
             (row.try_get_by_index(1)?, row.try_get_by_index(3)?);

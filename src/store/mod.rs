@@ -9,6 +9,7 @@
 //! This is the only module that names sea-orm. Statements are written by hand,
 //! one text for both databases.
 
+mod async_request;
 mod audit;
 mod change;
 mod claim;
@@ -52,6 +53,7 @@ use tokio::sync::{Notify, oneshot};
 use self::view::Handle;
 use crate::{scim::schema::Registry, tenant::TenantId};
 
+pub use async_request::{AsyncClaim, AsyncProgress, NewAsyncRequest};
 pub use audit::AuditEntry;
 pub use change::{Change, OutboxEvent, RowChange};
 pub use connection::ConnectionRow;

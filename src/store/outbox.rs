@@ -1,8 +1,10 @@
 //! Events: written with their change, and put on their way to each stream.
 
-use sea_orm::Value;
+use std::sync::atomic::Ordering;
 
-use super::{Change, OutboxEvent, StoreError, TenantStore, TenantTx, statement::Sql};
+use sea_orm::{DbBackend, Value};
+
+use super::{OutboxEvent, StoreError, TenantStore, TenantTx, statement::Sql};
 use crate::event::EventUri;
 
 /// The bit of an event's type in a stream's mask. Stored: never renumber.
@@ -18,6 +20,7 @@ pub(super) fn bit(uri: EventUri) -> i64 {
         EventUri::ProvDelete => 1 << 7,
         EventUri::ProvActivate => 1 << 8,
         EventUri::ProvDeactivate => 1 << 9,
+        EventUri::AsyncResponse => 1 << 10,
         // About a stream, not about a resource: sent to that stream alone.
         EventUri::Verification | EventUri::StreamUpdated => 0,
     }
@@ -41,36 +44,73 @@ pub struct OutboxRow {
 }
 
 impl TenantTx {
-    pub(super) fn insert_outbox(&self, change: &Change) -> Sql {
+    /// Writes events that tell of no change.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn append(
+        &self,
+        txn: &str,
+        at_us: i64,
+        events: &[OutboxEvent],
+    ) -> Result<(), StoreError> {
+        for event in events {
+            let events = std::slice::from_ref(event);
+            let sql = match self.backend {
+                DbBackend::Postgres => Sql::new("with o as (")
+                    .append(self.insert_outbox(txn, at_us, events))
+                    .push(" returning seq, event_bit, subject_key), d as (")
+                    .append(self.insert_deliveries(txn, "o"))
+                    .push(" where true returning 1) select count(*) from d"),
+                // The writer is alone, so the tenant's last event is this one.
+                _ => self
+                    .insert_outbox(txn, at_us, events)
+                    .push("; ")
+                    .append(self.insert_deliveries(txn, "outbox"))
+                    .push(" where o.tenant_id = ?")
+                    .bind(self.owner())
+                    .push(" and o.seq = (select max(seq) from outbox where tenant_id = ?)")
+                    .bind(self.owner())
+                    .push("; select changes()"),
+            };
+            let row = self.one(sql).await?;
+            let deliveries: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+            self.delivers.fetch_or(0 < deliveries, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    pub(super) fn insert_outbox(&self, txn: &str, at_us: i64, events: &[OutboxEvent]) -> Sql {
         let row = |event: &OutboxEvent| -> Vec<Value> {
             vec![
                 self.owner(),
                 event.id.into(),
-                change.txn.clone().into(),
+                txn.into(),
                 event.subject_key.get().into(),
                 event.uri.as_str().into(),
                 bit(event.uri).into(),
                 event.payload.clone().into(),
                 event.subject.clone().into(),
-                change.at_us.into(),
+                at_us.into(),
             ]
         };
         Sql::new(
             "insert into outbox (tenant_id, event_id, txn, subject_key, event_uri, event_bit,
                 payload, subject, occurred_us) values ",
         )
-        .rows(change.events.iter().map(row))
+        .rows(events.iter().map(row))
     }
 
     /// One row for each stream that wants the event. A disabled stream holds
     /// nothing (SSF 1.0 §8.1.2.1).
-    pub(super) fn insert_deliveries(&self, change: &Change, events: &str) -> Sql {
+    pub(super) fn insert_deliveries(&self, txn: &str, events: &str) -> Sql {
         Sql::new(
             "insert into delivery (tenant_id, stream_id, seq, subject_key, txn, state, attempt,
                 due_us, leased_until_us)
              select s.tenant_id, s.id, o.seq, o.subject_key, cast(? as text), 0, 0, 0, 0",
         )
-        .bind(change.txn.clone())
+        .bind(txn)
         .push(&format!(
             " from {events} o join stream s on s.tenant_id = ? and s.status <> 2
                 and (s.event_mask & o.event_bit) <> 0"

@@ -181,6 +181,16 @@ impl TenantStore {
         self.run(sql).await.map(|_| ())
     }
 
+    /// Whether the tenant has a stream.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn has_streams(&self) -> Result<bool, StoreError> {
+        let sql = Sql::new("select 1 from stream where tenant_id = ?").bind(self.tenant.get());
+        Ok(self.view().await?.one(sql.push(" limit 1")).await?.is_some())
+    }
+
     /// The tenant's streams, oldest first.
     ///
     /// # Errors

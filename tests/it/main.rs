@@ -17,6 +17,7 @@ mod support;
 mod admin;
 mod architecture;
 mod asking;
+mod asynchronous;
 mod attacks;
 mod bulk;
 mod cli;

@@ -1,5 +1,7 @@
 //! `/ServiceProviderConfig`, `/ResourceTypes`, `/Schemas` (RFC 7644 §4).
 
+use std::sync::Arc;
+
 use poem::{Request, web::Data};
 use poem_openapi::{OpenApi, param::Path, types::Any};
 use serde_json::Value;
@@ -12,6 +14,7 @@ use crate::{
     },
     provision::Provisioner,
     scim::{ScimError, discovery, message},
+    tenant::Caller,
 };
 
 /// What the service tells about itself.
@@ -74,7 +77,12 @@ impl DiscoveryApi {
             default_results: provisioner.limits().default_results,
             max_body_bytes: u64::try_from(max_body_bytes.0).unwrap_or(u64::MAX),
         };
-        Ok(document(&discovery::service_provider_config(&base(provisioner, request), &limits)))
+        let events = match request.data::<Arc<Caller>>() {
+            Some(caller) => provisioner.event_uris(caller).await?,
+            None => None,
+        };
+        let base = base(provisioner, request);
+        Ok(document(&discovery::service_provider_config(&base, &limits, events.as_deref())))
     }
 
     /// List the resource types.

@@ -4,6 +4,7 @@
 //! that the routes know, then lets the handlers work, and gives every error a
 //! SCIM body.
 
+mod asynchronous;
 mod bulk;
 mod caller;
 mod describe;
@@ -29,7 +30,7 @@ use super::{
     payload::{BodyLimit, SCIM_JSON},
 };
 use crate::{
-    provision::{ConnectionLog, Provisioner},
+    provision::{Asynchronous, ConnectionLog, Provisioner},
     scim::{
         ScimError,
         dialect::{Dialect, recognise},
@@ -46,6 +47,7 @@ type Apis = (
     endpoints::BaseApi,
     endpoints::MeApi,
     bulk::BulkApi,
+    asynchronous::AsyncApi,
     discovery::DiscoveryApi,
     unsupported::UnsupportedApi,
 );
@@ -59,6 +61,7 @@ fn service() -> OpenApiService<Apis, ()> {
         endpoints::BaseApi,
         endpoints::MeApi,
         bulk::BulkApi,
+        asynchronous::AsyncApi,
         discovery::DiscoveryApi,
         unsupported::UnsupportedApi,
     );
@@ -78,12 +81,14 @@ pub(super) struct Base {
     routes: Box<dyn poem::endpoint::DynEndpoint<Output = Response>>,
     authenticator: Authenticator,
     log: ConnectionLog,
+    asynchronous: Asynchronous,
     max_body_bytes: usize,
 }
 
 impl Base {
     pub(super) fn new(
         provisioner: Provisioner,
+        asynchronous: Asynchronous,
         authenticator: Authenticator,
         max_body_bytes: usize,
     ) -> Self {
@@ -93,7 +98,7 @@ impl Base {
                 .into_response()
         };
         let routes = Route::new()
-            .nest("/", service().data(provisioner))
+            .nest("/", service().data(provisioner).data(asynchronous.clone()))
             .with(CatchPanic::new().with_handler(panicked))
             .catch_all_error(|error| async move { scim_response(error) })
             .map_to_response();
@@ -101,6 +106,7 @@ impl Base {
             routes: Box::new(poem::endpoint::ToDynEndpoint(routes)),
             authenticator,
             log,
+            asynchronous,
             max_body_bytes,
         }
     }
@@ -114,8 +120,13 @@ impl Base {
                 if let Some(caller) = request.data::<Arc<Caller>>() {
                     accept = accept.unless_set(caller.settings.media_type);
                 }
-                let answered = self.routes.call(request).await;
-                allow(answered.unwrap_or_else(scim_response), place.methods)
+                match asynchronous::accept(&self.asynchronous, request, &place).await {
+                    Ok(response) => response,
+                    Err(request) => {
+                        let answered = self.routes.call(request).await;
+                        allow(answered.unwrap_or_else(scim_response), place.methods)
+                    }
+                }
             }
             Err(refusal) => refusal.into_response(),
         };
@@ -145,7 +156,9 @@ impl Base {
             let detail = "a token that speaks for a user reaches `/Me` and discovery alone";
             return Err(ScimError::Forbidden(detail.to_owned()).into());
         }
-        if !loose && matches!(Accept::of(request), Accept::NoJson) {
+        // RFC 9967 §2.5.1.1: an answer without a body needs no media type.
+        let is_async = asynchronous::Prefer::read(request.headers()).is_some();
+        if !loose && !is_async && matches!(Accept::of(request), Accept::NoJson) {
             return Err(Refusal::new(
                 StatusCode::NOT_ACCEPTABLE,
                 "answers are application/scim+json or application/json",

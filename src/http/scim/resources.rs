@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use percent_encoding::percent_decode_str;
 use poem::{Request, http::header};
 use poem_openapi::{ApiResponse, types::Type};
 
@@ -113,6 +114,16 @@ pub(super) struct Shape {
 }
 
 impl Shape {
+    /// The parameters in a query whose names are spelt as the RFC does.
+    pub(super) fn of(query: &str) -> Self {
+        let value = |name: &str| {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            let (_, value) = pairs.find(|(key, _)| *key == name)?;
+            Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
+        };
+        Self { attributes: value("attributes"), excluded: value("excludedAttributes") }
+    }
+
     fn projection(&self, access: &Access) -> Result<Projection, ScimError> {
         Projection::parse(
             self.attributes.as_deref(),

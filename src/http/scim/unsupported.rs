@@ -32,5 +32,4 @@ macro_rules! refusals {
 
 refusals! {
     create_me: "post" "/Me" "me.create" "creating a user at `/Me`",
-    asynchronous: "get" "/async/:txn" "async.read" "asynchronous processing",
 }

@@ -7,6 +7,7 @@
 //! again whether the credential is still valid.
 
 mod job;
+mod kept;
 mod unit;
 
 use std::sync::Arc;
@@ -14,7 +15,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::error;
 
-use self::job::{Job, Progress};
+pub(super) use self::{
+    job::{Job, Kept, Progress},
+    kept::LEASE_US,
+};
 use super::{Access, ProvisionError, Provisioner, record::Stamp};
 use crate::{
     scim::{
@@ -23,7 +27,7 @@ use crate::{
         json,
         notice::Notice,
     },
-    store::StoreError,
+    store::{StoreError, TenantTx},
     telemetry::causes,
     tenant::{Caller, Scope},
 };
@@ -31,6 +35,17 @@ use crate::{
 /// Operations of one transaction, more or less: those of a circle stay together.
 /// SQLite's other writers wait as long as one takes.
 const TOGETHER: usize = 50;
+
+/// What is done in one transaction.
+#[derive(Debug)]
+enum Step {
+    /// So many operations, more or less.
+    Work(usize),
+    /// The next operations end like this, and are not tried.
+    Skip(Done),
+    /// All the others do.
+    End(Done),
+}
 
 /// The answer to a bulk request.
 #[derive(Debug, Clone)]
@@ -76,11 +91,11 @@ impl Provisioner {
             }
         }
         let before = Arc::new(progress);
-        let failure = match self.transact(job, &before, TOGETHER).await {
+        let failure = match self.transact(job, &before, Step::Work(TOGETHER)).await {
             Ok(progress) => return progress,
             Err(failure) => failure,
         };
-        match self.transact(job, &before, 1).await {
+        match self.transact(job, &before, Step::Work(1)).await {
             Ok(progress) => progress,
             Err(ProvisionError::Store(StoreError::Unavailable(_))) => {
                 job.end(Progress::clone(&before), &failed(&failure))
@@ -89,29 +104,52 @@ impl Provisioner {
         }
     }
 
-    /// Does the next operations in one transaction.
+    /// Takes a step in one transaction.
     async fn transact(
         &self,
         job: &Arc<Job>,
         before: &Arc<Progress>,
-        most: usize,
+        step: Step,
     ) -> Result<Progress, ProvisionError> {
         let (this, job, before) = (self.clone(), Arc::clone(job), Arc::clone(before));
+        let step = Arc::new(step);
         let tenant = self.store.tenant(job.caller.tenant);
         tenant
             .write(move |tx| {
                 let (this, job, before) = (this.clone(), Arc::clone(&job), Arc::clone(&before));
+                let step = Arc::clone(&step);
                 Box::pin(async move {
                     let stamp = Stamp { txn: job.txn.clone(), ..this.stamp() };
-                    let mut progress = Progress::clone(&before);
-                    while progress.done.len() < before.done.len() + most && !job.is_over(&progress)
-                    {
-                        this.unit_in(tx, &job, &mut progress, &stamp).await?;
+                    let progress = this.step_in(tx, &job, &before, &step, &stamp).await?;
+                    if let Some(kept) = job.kept {
+                        this.keep_in(tx, &job, kept, (&before, &progress), &stamp).await?;
                     }
                     Ok(progress)
                 })
             })
             .await
+    }
+
+    async fn step_in(
+        &self,
+        tx: &TenantTx,
+        job: &Job,
+        before: &Progress,
+        step: &Step,
+        stamp: &Stamp,
+    ) -> Result<Progress, ProvisionError> {
+        let mut progress = before.clone();
+        match step {
+            Step::Work(most) => {
+                let most = before.done.len() + most;
+                while progress.done.len() < most && !job.is_over(&progress) {
+                    self.unit_in(tx, job, &mut progress, stamp).await?;
+                }
+                Ok(progress)
+            }
+            Step::Skip(done) => Ok(job.skip(progress, done)),
+            Step::End(done) => Ok(job.end(progress, done)),
+        }
     }
 
     /// Why the caller may go on no longer, if so.
@@ -124,7 +162,7 @@ impl Provisioner {
     }
 }
 
-fn authorise(caller: &Caller) -> Result<(), ScimError> {
+pub(super) fn authorise(caller: &Caller) -> Result<(), ScimError> {
     match caller.may(Scope::Write) {
         true => Ok(()),
         false => Err(ScimError::LacksScope { scope: Scope::Write.as_str() }),

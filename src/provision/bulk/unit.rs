@@ -125,9 +125,9 @@ impl Provisioner {
                     incomplete.push((successes.len(), operation));
                     let leniency = job.caller.dialect.leniency();
                     let first = operation.without(leniency, &missing);
-                    self.operation_in(tx, job, &first, stamp).await
+                    self.operation_in(tx, job, (place, &first), stamp).await
                 }
-                false => self.operation_in(tx, job, operation, stamp).await,
+                false => self.operation_in(tx, job, (place, operation), stamp).await,
             };
             let (done, ignored) = done.map_err(stopped)?;
             successes.push(Success { place, done, ignored });
@@ -135,7 +135,8 @@ impl Provisioner {
         for (nth, operation) in incomplete {
             let Some(success) = successes.get_mut(nth) else { continue };
             let stopped = |error| Stopped { place: Some(success.place), error };
-            let version = self.complete_in(tx, job, operation, stamp).await.map_err(stopped)?;
+            let this = (success.place, operation);
+            let version = self.complete_in(tx, job, this, stamp).await.map_err(stopped)?;
             success.done.version = version;
         }
         Ok(successes)
@@ -145,7 +146,7 @@ impl Provisioner {
         &self,
         tx: &TenantTx,
         job: &Job,
-        operation: &Operation,
+        (place, operation): (usize, &Operation),
         stamp: &Stamp,
     ) -> Result<(Done, Vec<Notice>), ProvisionError> {
         let access = job.access(operation);
@@ -153,7 +154,7 @@ impl Provisioner {
         let body = || self.body(job, operation);
         let written = match operation.method {
             Method::Post => {
-                let creation = self.creation(&access, new_id(job, operation)?, body(), stamp)?;
+                let creation = self.creation(&access, new_id(job, place)?, body(), stamp)?;
                 self.create_in(tx, &access, &creation).await?
             }
             Method::Put => {
@@ -193,13 +194,13 @@ impl Provisioner {
         &self,
         tx: &TenantTx,
         job: &Job,
-        operation: &Operation,
+        (place, operation): (usize, &Operation),
         stamp: &Stamp,
     ) -> Result<Option<String>, ProvisionError> {
         let access = job.access(operation);
         let body = self.body(job, operation);
         let whole = Replacement { body, preconditions: Preconditions::default() };
-        let id = new_id(job, operation)?;
+        let id = new_id(job, place)?;
         let written = self.modify_in(tx, &access, id, &whole, stamp).await?;
         Ok(Some(written.stored.version.etag()))
     }
@@ -248,9 +249,8 @@ fn depends(job: &Job, failed: usize) -> ScimError {
 }
 
 /// The id chosen for the resource of a POST.
-fn new_id(job: &Job, operation: &Operation) -> Result<ResourceId, ScimError> {
-    let name = operation.bulk_id.as_deref().unwrap_or_default();
-    job.made(name).map(|(_, id)| id).ok_or_else(|| unknown(name))
+fn new_id(job: &Job, place: usize) -> Result<ResourceId, ScimError> {
+    job.id(place).ok_or_else(|| unknown(""))
 }
 
 /// The id of the resource that a path names.
