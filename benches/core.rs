@@ -27,8 +27,8 @@ use muster::{
         },
         schema::{Registry, ResourceType},
     },
-    store::{self, Location, MigrateCommand, Store},
-    tenant::{Caller, Scope, TenantId},
+    store::{self, Location, MigrateCommand, NewTenantRow, SealedKey, Store, StoreError},
+    tenant::{Caller, Scope},
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -203,12 +203,20 @@ async fn directory() -> (TempDir, Provisioner, Access) {
         scan_time: Duration::from_secs(5),
     };
     let store = Store::open(&location, 1).await.unwrap();
+    let row = NewTenantRow {
+        name: "contoso".to_owned(),
+        subject_issuer: None,
+        created_us: CREATED_US,
+        public_jwk: json!({}),
+    };
+    let sealed = |_| Ok(SealedKey { kid: "contoso-1".to_owned(), sealed: Vec::new() });
+    let tenant = store.insert_tenant::<StoreError>(row, sealed).await.unwrap().id;
     let key = Arc::new(CursorKey::new(&[7; 32]).unwrap());
     let provisioner = Provisioner::new(store, Clock::system(), "https://roll.example", limits, key);
     let registry = Registry::shared();
     let resource_type = registry.user();
     let caller = Caller {
-        tenant: TenantId::new(1),
+        tenant,
         tenant_name: "contoso".into(),
         credential: Uuid::nil(),
         connection: Uuid::nil(),

@@ -13,7 +13,7 @@ use muster::{
         resource::{Preconditions, Projection},
         schema::Registry,
     },
-    store::{self, Location, MigrateCommand, Store},
+    store::{self, Location, MigrateCommand, NewTenantRow, SealedKey, Store, StoreError},
     tenant::{Caller, Scope, TenantId},
 };
 use reqwest::Method;
@@ -299,6 +299,14 @@ async fn a_cursor_ends_with_its_time() {
     let location = Location::Sqlite(folder.path().join("muster.db"));
     store::migrate(&location, MigrateCommand::Up).await.unwrap();
     let store = Store::open(&location, 1).await.unwrap();
+    let row = NewTenantRow {
+        name: "acme".to_owned(),
+        subject_issuer: None,
+        created_us: 0,
+        public_jwk: json!({}),
+    };
+    let sealed = |_| Ok(SealedKey { kid: "acme-1".to_owned(), sealed: Vec::new() });
+    let tenant = store.insert_tenant::<StoreError>(row, sealed).await.unwrap().id;
     let clock = Clock::stopped_at(1_790_000_000_000_000);
     let limits = Limits {
         max_results: 100,
@@ -308,7 +316,7 @@ async fn a_cursor_ends_with_its_time() {
     };
     let key = Arc::new(CursorKey::new(&[7; 32]).unwrap());
     let provisioner = Provisioner::new(store, clock.clone(), "https://muster.test", limits, key);
-    let access = access();
+    let access = access(tenant);
     let terms = Terms {
         projection: Projection::Default,
         projected: false,
@@ -340,11 +348,11 @@ async fn a_cursor_ends_with_its_time() {
     assert!(page(back).await.is_ok(), "each page's cursors have a time of their own");
 }
 
-fn access() -> Access {
+fn access(tenant: TenantId) -> Access {
     let registry = Registry::shared();
     let resource_type = registry.user();
     let caller = Caller {
-        tenant: TenantId::new(1),
+        tenant,
         tenant_name: "acme".into(),
         credential: Uuid::nil(),
         connection: Uuid::nil(),
