@@ -355,7 +355,9 @@ async fn survive(database: Database) {
                 break serde_json::from_str(&answer.text().await.unwrap()).unwrap();
             }
             let status = answer.status();
-            assert_eq!(status, 202, "{}", answer.text().await.unwrap());
+            // A busy machine may ask to be asked again, with 503.
+            let waits = status == 202 || status == 503;
+            assert!(waits, "{status} {}", answer.text().await.unwrap());
             assert!(begun.elapsed() < Duration::from_secs(40), "{txn} is not done");
             tokio::time::sleep(Duration::from_millis(50)).await;
         };

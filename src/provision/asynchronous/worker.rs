@@ -14,8 +14,9 @@ use crate::{
     telemetry::causes,
 };
 
-/// Requests that are done at a time.
-const TOGETHER: usize = 4;
+/// Requests that are done at a time. Each holds a connection to the database, which
+/// others wait for whose clients wait too.
+const TOGETHER: usize = 2;
 /// How long to sleep at most: another process accepts requests too, and may die.
 const IDLE: Duration = Duration::from_secs(1);
 /// How often a request may be begun again without going on.
