@@ -239,3 +239,32 @@ on_both_databases! {
         }
     }
 }
+
+/// A part alone is no value where another part must be.
+#[test]
+fn a_patch_makes_no_value_that_lacks_a_part() {
+    let part = |name: &str, required: bool| json!({ "name": name, "required": required });
+    let parts = json!([part("value", false), part("level", true)]);
+    let attributes = json!([
+        { "name": "label" },
+        { "name": "one", "type": "complex", "subAttributes": parts },
+        { "name": "many", "type": "complex", "multiValued": true, "subAttributes": parts },
+    ]);
+    let more = json!({ "id": random::MORE, "attributes": [{ "name": "more" }] });
+    let kind =
+        random::resource_type(&[json!({ "id": random::THING, "attributes": attributes }), more]);
+    let leniency = Dialect::Strict.leniency();
+    let before = map(&json!({ "schemas": [random::THING], "label": "a" }));
+    let before = validate(&kind, before, None, leniency).unwrap().document;
+
+    let whole = json!([{ "op": "add", "path": "one", "value": { "level": "b" } }]);
+    let with_one = patched(&kind, &before, &whole, leniency).unwrap();
+    for (document, operation) in [
+        (&before, json!({ "op": "add", "path": "one.value", "value": "a" })),
+        (&before, json!({ "op": "add", "path": "many", "value": [{ "value": "a" }] })),
+        (&with_one, json!({ "op": "remove", "path": "one.level" })),
+    ] {
+        let refused = patched(&kind, document, &json!([operation]), leniency);
+        assert!(refused.is_err(), "{operation}: {refused:?}");
+    }
+}
