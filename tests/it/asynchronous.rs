@@ -302,11 +302,13 @@ on_both_databases! {
     }
 }
 
+// R436, R501
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_accepted_outlives_the_process_on_sqlite() {
     survive(Database::Sqlite).await;
 }
 
+// R436, R501
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_accepted_outlives_the_process_on_postgres() {
     survive(Database::Postgres).await;
@@ -361,7 +363,7 @@ async fn survive(database: Database) {
             assert!(begun.elapsed() < Duration::from_secs(40), "{txn} is not done");
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
-        // R436, R501: each done, and none twice, which would have been a conflict.
+        // Each done, and none twice, which would have been a conflict.
         let results = done["Operations"].as_array().unwrap();
         assert_eq!(results.len(), EACH);
         assert!(results.iter().all(|result| result["status"] == "201"), "{done}");

@@ -86,7 +86,7 @@ impl Provisioner {
         let ended = now.done.iter().filter(|(place, _)| !before.done.contains_key(*place));
         for (place, done) in ended {
             let Some(event) = self.completion(job, *place, done) else { continue };
-            // RFC 9967 §2.5.1.2: counted from zero, in the order of the request.
+            // RFC 9967 §2.5.1.2: counted from zero, in the order of the request (reading 10).
             let txn = match kept.is_bulk {
                 true => format!("{}:{place}", job.txn),
                 false => job.txn.clone(),
