@@ -455,13 +455,13 @@ on_both_databases! {
         let fits = message(json!([user("a", "ann")]));
         let mut large = fits.clone();
         large["Operations"][0]["data"]["title"] = "x".repeat(65_536).into();
-        // A50: members that together are more than a message may hold.
+        // Members that together are more than a message may hold.
         let members: Vec<String> = (0..1500).map(|it| format!("{it:036}")).collect();
         let members: Vec<&str> = members.iter().map(String::as_str).collect();
         let groups = message(json!([group("a", &members)]));
 
         for message in [large, groups] {
-            // R433, R434
+            // R433, R434, A50
             let refused = send(&acme, message).await;
             refused.expect_error(413, None);
             let detail = refused["detail"].as_str().unwrap();

@@ -134,7 +134,7 @@ on_both_databases! {
             ("user", json!({ "op": "add", "value": { "shoe": 1 } }), "invalidPath"), // R370
             ("user", json!({ "op": "add", "value": { "name.givenName": "B" } }), "invalidPath"), // R357
             ("user", replace("active", "False"), "invalidValue"), // R400
-            ("user", json!({ "op": "add", "path": null, "value": { "title": "T" } }), "invalidPath"), // R337
+            ("user", json!({ "op": "add", "path": "", "value": { "title": "T" } }), "invalidPath"), // R337
             ("group", json!({ "op": "remove", "path": "members", "value": [{ "value": "x" }] }), "invalidSyntax"), // R384
         ] {
             let (here, there) = if of == "user" { (&user, &same_user) } else { (&group, &same_group) };
