@@ -176,38 +176,30 @@ impl Bound {
             ..Default::default()
         };
 
+        let log = provisioner.log().clone();
         let mut tasks = JoinSet::new();
-        let stop = shutdown.clone();
-        tasks.spawn(async move {
-            later.run(stop).await;
-            Ok(())
-        });
-        let stop = shutdown.clone();
-        tasks.spawn(async move {
-            worker.run(stop).await;
-            Ok(())
-        });
-        let (log, kept, stop) = (provisioner.log().clone(), store.clone(), shutdown.clone());
-        tasks.spawn(async move {
-            log.run(kept, stop).await;
-            Ok(())
-        });
+        tasks.spawn(background(later.run(shutdown.clone())));
+        tasks.spawn(background(worker.run(shutdown.clone())));
+        let (kept, stop) = (store.clone(), shutdown.clone());
+        tasks.spawn(background(async move { log.run(kept, stop).await }));
         if let Some(ops) = ops {
             let route = http::ops::route(Arc::new(Database(store)), telemetry::metrics());
             tasks.spawn(serve::serve(route, ops, None, serve::Limits::default(), shutdown.clone()));
         }
         if let Some(metrics) = telemetry::metrics() {
-            let stop = shutdown.clone();
-            tasks.spawn(async move {
-                telemetry::upkeep(metrics, stop).await;
-                Ok(())
-            });
+            tasks.spawn(background(telemetry::upkeep(metrics, shutdown.clone())));
         }
         let public = Public::new(served);
         tasks.spawn(serve::serve(public, listener, certificate, limits, shutdown.clone()));
         info!(%address, ops = ops_address.map(|ops| ops.to_string()), public_url, "serving");
         finish(tasks, shutdown).await
     }
+}
+
+/// Work that cannot fail, beside servers that can.
+async fn background(work: impl Future<Output = ()>) -> io::Result<()> {
+    work.await;
+    Ok(())
 }
 
 /// Waits for every task; when one ends early the others are told to stop.
