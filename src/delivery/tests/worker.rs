@@ -278,7 +278,8 @@ async fn the_backlog_of_a_stalled_stream_does_not_delay_another_ones_revocation(
         // The stalled receiver takes connections and never answers.
         let stalled = silent.accept().await.unwrap();
         house.disable(user(1000), "tx_2").await;
-        let push = tokio::time::timeout(Duration::from_secs(5), take_push(&listener, 202)).await;
+        // Less than the 15 s after which a stalled push is given up.
+        let push = tokio::time::timeout(Duration::from_secs(12), take_push(&listener, 202)).await;
         shutdown.cancel();
         drop((stalled, silent));
         push.unwrap()
