@@ -16,6 +16,7 @@ mod m20261123_000008_async_request;
 mod m20261123_000009_opaque_member;
 mod m20261123_000010_connection_settings;
 mod m20261123_000011_credential_subject;
+mod m20261123_000012_receiver_kinds;
 mod sql;
 
 /// The steps in order.
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000009_opaque_member::Migration),
             Box::new(m20261123_000010_connection_settings::Migration),
             Box::new(m20261123_000011_credential_subject::Migration),
+            Box::new(m20261123_000012_receiver_kinds::Migration),
         ]
     }
 }

@@ -43,6 +43,11 @@ impl Issuer {
         Self { keys, public_url: public_url.trim_end_matches('/').into() }
     }
 
+    /// The issuer of a tenant's events.
+    pub fn name(&self, tenant_name: &str) -> String {
+        format!("{}/t/{tenant_name}", self.public_url)
+    }
+
     /// Makes the Set of a claim. The same claim and key give the same token.
     ///
     /// # Errors

@@ -26,6 +26,11 @@ impl Pusher {
         Self { client }
     }
 
+    /// What it sends through.
+    pub(super) fn client(&self) -> &OutgoingClient {
+        &self.client
+    }
+
     /// Sends a Set in compact form and gives what came of it (RFC 8935 §2.1).
     ///
     /// `authorization` goes into the header byte for byte (SSF 1.0 §6.1.1);

@@ -3,9 +3,9 @@
 //! Subjects are served side by side, each in order: what one receiver does or
 //! one subject needs holds up nobody else.
 
-use std::{error::Error, pin::pin, time::Duration};
+use std::{error::Error, panic::resume_unwind, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
@@ -18,9 +18,11 @@ use super::{
     measure,
     push::Pusher,
     queue::{Group, Queue},
+    sink::{self, Parcel},
 };
 use crate::{
     clock::Clock,
+    event::jti,
     store::{Claim, DeliveryMethod, Finish, Store, StoreError},
     telemetry::causes,
     tenant::StreamId,
@@ -75,16 +77,19 @@ impl DeliveryWorker {
         if let Err(error) = self.store.release_own().await {
             warn!(error = causes(&error), "could not end the leases of the last run");
         }
+        let this = Arc::new(self);
         tokio::select! {
-            () = self.serve(&shutdown) => (),
-            () = self.leases.keep_up(&self.store, &self.clock) => (),
+            () = this.serve(&shutdown) => (),
+            () = this.leases.keep_up(&this.store, &this.clock) => (),
         }
     }
 
-    async fn serve(&self, shutdown: &CancellationToken) {
+    /// Deliveries are tasks of their own: one that waits for the database while it
+    /// is not polled would keep a connection from those who look for work.
+    async fn serve(self: &Arc<Self>, shutdown: &CancellationToken) {
         let wake_up = self.store.appended();
         let mut queue = Queue::default();
-        let mut in_flight = FuturesUnordered::new();
+        let mut in_flight = JoinSet::new();
         while !shutdown.is_cancelled() {
             // Listen before looking: an event that is appended in between still
             // wakes us.
@@ -93,22 +98,24 @@ impl DeliveryWorker {
 
             let pause = self.fill(&mut queue).await;
             while let Some(group) = queue.start() {
-                in_flight.push(self.deliver(group, shutdown));
+                in_flight.spawn(Arc::clone(self).deliver(group, shutdown.clone()));
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = appended => (),
                 () = tokio::time::sleep(pause) => (),
-                Some(end) = in_flight.next() => {
-                    self.settle(&mut queue, &end).await;
-                    while let Some(Some(end)) = in_flight.next().now_or_never() {
-                        self.settle(&mut queue, &end).await;
+                Some(end) = in_flight.join_next() => {
+                    self.settle(&mut queue, &ended(end)).await;
+                    while let Some(end) = in_flight.try_join_next() {
+                        self.settle(&mut queue, &ended(end)).await;
                     }
                 }
             }
         }
         self.give_back(&queue.drain()).await;
-        while in_flight.next().await.is_some() {}
+        while let Some(end) = in_flight.join_next().await {
+            ended(end);
+        }
     }
 
     /// Claims what there is room for, and says how long to sleep after it.
@@ -167,7 +174,7 @@ impl DeliveryWorker {
     }
 
     /// Sends a group in order, as far as it goes, and gives the rest back.
-    async fn deliver(&self, group: Group, shutdown: &CancellationToken) -> End {
+    async fn deliver(self: Arc<Self>, group: Group, shutdown: CancellationToken) -> End {
         let mut flow = Flow::Next;
         let mut rest = group.claims.as_slice();
         while let [claim, later @ ..] = rest {
@@ -219,20 +226,34 @@ impl DeliveryWorker {
     }
 
     async fn send(&self, claim: &Claim) -> Outcome {
-        let DeliveryMethod::Push { endpoint_url, .. } = &claim.stream.method else {
-            // The receiver went over to polling after the claim was made.
-            return Outcome::Failed(OutgoingError::Broken);
-        };
-        let set = match self.issuer.issue(claim, self.clock.now_us()).await {
-            Ok(set) => set,
+        let (tenant, stream) = (claim.stream.tenant, claim.stream.id);
+        let secret = match self.keys.authorization(tenant, stream).await {
+            Ok(secret) => secret,
             Err(error) => return not_ready(claim, &error),
         };
-        let (tenant, stream) = (claim.stream.tenant, claim.stream.id);
-        match self.keys.authorization(tenant, stream).await {
-            Ok(authorization) => {
-                self.pusher.push(endpoint_url, authorization.as_deref(), set.compact).await
+        match &claim.stream.method {
+            DeliveryMethod::Push { endpoint_url } => {
+                match self.issuer.issue(claim, self.clock.now_us()).await {
+                    Ok(set) => self.pusher.push(endpoint_url, secret.as_deref(), set.compact).await,
+                    Err(error) => not_ready(claim, &error),
+                }
             }
-            Err(error) => not_ready(claim, &error),
+            // The receiver went over to polling after the claim was made.
+            DeliveryMethod::Poll => Outcome::Failed(OutgoingError::Broken),
+            DeliveryMethod::Sink { kind, endpoint_url } => {
+                let parcel = Parcel {
+                    claim,
+                    endpoint_url,
+                    secrets: secret.as_deref(),
+                    issuer: &self.issuer.name(&claim.stream.tenant_name),
+                    jti: &jti(claim.event_id, stream.0),
+                    now_us: self.clock.now_us(),
+                };
+                match sink::of(*kind) {
+                    Some(sink) => sink.send(self.pusher.client(), &parcel).await,
+                    None => Outcome::NotReady,
+                }
+            }
         }
     }
 
@@ -275,6 +296,11 @@ impl DeliveryWorker {
         }
         Ok(flow)
     }
+}
+
+/// How a delivery ended; a panic in one is a panic of the worker.
+fn ended(end: Result<End, JoinError>) -> End {
+    end.unwrap_or_else(|error| resume_unwind(error.into_panic()))
 }
 
 fn not_ready(claim: &Claim, error: &(dyn Error + 'static)) -> Outcome {

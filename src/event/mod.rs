@@ -13,6 +13,7 @@ mod mapping;
 pub mod receive;
 mod set;
 mod sign;
+mod sink;
 mod subject;
 mod uri;
 
@@ -22,5 +23,6 @@ mod tests;
 pub use mapping::{Cause, Change, Draft, Initiator, events};
 pub use set::{SetClaims, jti};
 pub use sign::{SignError, SigningKey};
+pub use sink::SinkKind;
 pub use subject::{Subject, SubjectFormat, sub_id};
 pub use uri::EventUri;

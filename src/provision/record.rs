@@ -10,7 +10,7 @@ use crate::{
         resource::{Document, ResourceId},
         schema::ResourceType,
     },
-    store::{AuditEntry, OutboxEvent},
+    store::{Audience, AuditEntry, OutboxEvent},
 };
 
 /// The resource as its events name it.
@@ -66,6 +66,7 @@ impl Provisioner {
             .into_iter()
             .map(|draft| OutboxEvent {
                 id: self.clock.new_id(),
+                audience: Audience::All,
                 uri: draft.uri,
                 payload: draft.payload.to_string(),
                 subject_key: key,

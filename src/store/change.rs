@@ -14,6 +14,7 @@ use super::{AuditEntry, MemberChanges, ResourceKeys, StoreError, TenantTx, state
 use crate::{
     event::EventUri,
     scim::resource::{ResourceId, Version},
+    tenant::StreamId,
 };
 
 /// Rows of one statement, so that it stays below the databases' limits.
@@ -45,11 +46,24 @@ pub enum RowChange {
     Delete,
 }
 
+/// Which streams an event is for, of those that carry its type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Every one.
+    All,
+    /// Those of one application.
+    Application(Uuid),
+    /// This one, whatever types it carries.
+    Stream(StreamId),
+}
+
 /// An event to be sent.
 #[derive(Debug, Clone)]
 pub struct OutboxEvent {
     /// Its id, from which each stream's `jti` is made.
     pub id: Uuid,
+    /// Which streams it is for.
+    pub audience: Audience,
     /// Its type.
     pub uri: EventUri,
     /// Its payload, JSON text.
@@ -127,7 +141,7 @@ impl TenantTx {
             sql = sql
                 .push(", o as (")
                 .append(self.insert_outbox(&change.txn, change.at_us, &change.events))
-                .push(" returning seq, event_bit, subject_key), d as (")
+                .push(" returning seq, event_bit, subject_key, application_id, stream_id), d as (")
                 .append(self.insert_deliveries(&change.txn, "o"))
                 .push(" where true returning 1)");
         }

@@ -55,7 +55,7 @@ use crate::{scim::schema::Registry, tenant::TenantId};
 
 pub use async_request::{AsyncClaim, AsyncProgress, NewAsyncRequest};
 pub use audit::AuditEntry;
-pub use change::{Change, OutboxEvent, RowChange};
+pub use change::{Audience, Change, OutboxEvent, RowChange};
 pub use connection::ConnectionRow;
 pub use credential::{CredentialRow, NewCredential};
 pub use custom_schema::{Definitions, Reindex};

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use sea_orm::{DbBackend, Value};
 
-use super::{OutboxEvent, StoreError, TenantStore, TenantTx, statement::Sql};
+use super::{Audience, OutboxEvent, StoreError, TenantStore, TenantTx, statement::Sql};
 use crate::event::EventUri;
 
 /// The bit of an event's type in a stream's mask. Stored: never renumber.
@@ -60,7 +60,7 @@ impl TenantTx {
             let sql = match self.backend {
                 DbBackend::Postgres => Sql::new("with o as (")
                     .append(self.insert_outbox(txn, at_us, events))
-                    .push(" returning seq, event_bit, subject_key), d as (")
+                    .push(" returning seq, event_bit, subject_key, application_id, stream_id), d as (")
                     .append(self.insert_deliveries(txn, "o"))
                     .push(" where true returning 1) select count(*) from d"),
                 // The writer is alone, so the tenant's last event is this one.
@@ -83,6 +83,11 @@ impl TenantTx {
 
     pub(super) fn insert_outbox(&self, txn: &str, at_us: i64, events: &[OutboxEvent]) -> Sql {
         let row = |event: &OutboxEvent| -> Vec<Value> {
+            let (application, stream) = match event.audience {
+                Audience::All => (None, None),
+                Audience::Application(application) => (Some(application), None),
+                Audience::Stream(stream) => (None, Some(stream.0)),
+            };
             vec![
                 self.owner(),
                 event.id.into(),
@@ -93,17 +98,19 @@ impl TenantTx {
                 event.payload.clone().into(),
                 event.subject.clone().into(),
                 at_us.into(),
+                application.into(),
+                stream.into(),
             ]
         };
         Sql::new(
             "insert into outbox (tenant_id, event_id, txn, subject_key, event_uri, event_bit,
-                payload, subject, occurred_us) values ",
+                payload, subject, occurred_us, application_id, stream_id) values ",
         )
         .rows(events.iter().map(row))
     }
 
-    /// One row for each stream that wants the event. A disabled stream holds
-    /// nothing (SSF 1.0 §8.1.2.1).
+    /// One row for each stream that wants the event and is of its audience. A
+    /// disabled stream holds nothing (SSF 1.0 §8.1.2.1).
     pub(super) fn insert_deliveries(&self, txn: &str, events: &str) -> Sql {
         Sql::new(
             "insert into delivery (tenant_id, stream_id, seq, subject_key, txn, state, attempt,
@@ -113,7 +120,9 @@ impl TenantTx {
         .bind(txn)
         .push(&format!(
             " from {events} o join stream s on s.tenant_id = ? and s.status <> 2
-                and (s.event_mask & o.event_bit) <> 0"
+                and (s.id = o.stream_id or (o.stream_id is null
+                    and (s.event_mask & o.event_bit) <> 0
+                    and (o.application_id is null or o.application_id = s.application_id)))"
         ))
         .bind(self.owner())
     }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use sea_orm::QueryResult;
-use secrecy::SecretString;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Store, StoreError, TenantStore, outbox::bit, statement::Sql};
 use crate::{
-    event::{EventUri, SubjectFormat},
+    event::{EventUri, SinkKind, SubjectFormat},
     tenant::{StreamId, TenantId},
 };
 
@@ -19,11 +19,16 @@ pub enum DeliveryMethod {
     Push {
         /// Where to.
         endpoint_url: String,
-        /// The `Authorization` header, byte for byte.
-        authorization: Option<SecretString>,
     },
     /// The receiver fetches them (RFC 8936).
     Poll,
+    /// We tell a receiver that is no SSF stream.
+    Sink {
+        /// Its kind.
+        kind: SinkKind,
+        /// Where it is.
+        endpoint_url: String,
+    },
 }
 
 /// Whether a stream transmits, SSF 1.0 §8.1.2.1.
@@ -85,6 +90,8 @@ pub struct Stream {
     pub events: Vec<EventUri>,
     /// Whether it transmits.
     pub status: StreamStatus,
+    /// What else is set for it; an object, by its kind.
+    pub settings: Arc<Value>,
 }
 
 /// A stream to be kept.
@@ -94,11 +101,15 @@ pub struct NewStreamRow {
     pub id: StreamId,
     /// What people call it.
     pub description: String,
+    /// What it is, if it is no SSF stream.
+    pub sink: Option<SinkKind>,
+    /// What else is set for it; an object without secrets.
+    pub settings: Value,
     /// `aud` of its events.
     pub audience: String,
-    /// Where it pushes; none if it is polled.
+    /// Where we send; none if it is polled.
     pub endpoint_url: Option<String>,
-    /// The receiver's `Authorization` header, sealed.
+    /// The receiver's `Authorization` header or other secrets, sealed.
     pub authorization: Option<Vec<u8>>,
     /// How it names people.
     pub subject_format: SubjectFormat,
@@ -127,31 +138,45 @@ pub struct StreamRow {
 
 /// Columns of a stream `s` of tenant `t`, for [`read`].
 pub(super) const COLUMNS: &str = "s.tenant_id, t.name, s.id, s.audience, s.endpoint_url,
-    s.authorization_sealed, s.subject_format, t.subject_issuer, s.event_mask, s.status";
+    s.authorization_sealed, s.subject_format, t.subject_issuer, s.event_mask, s.status, s.kind,
+    s.settings";
 /// How many columns those are.
-pub(super) const WIDTH: usize = 10;
+pub(super) const WIDTH: usize = 12;
+
+/// What `kind` says of a stream of the Shared Signals Framework.
+const SSF: &str = "ssf";
 
 /// A stream and its receiver's sealed `Authorization` header.
 pub(super) fn read(row: &QueryResult) -> Result<(Stream, Option<Vec<u8>>), StoreError> {
     let mask: i64 = row.try_get_by_index(8)?;
     let format: String = row.try_get_by_index(6)?;
-    let endpoint_url: Option<String> = row.try_get_by_index(4)?;
+    let settings: String = row.try_get_by_index(11)?;
     let stream = Stream {
         tenant: TenantId::new(row.try_get_by_index(0)?),
         tenant_name: row.try_get_by_index(1)?,
         id: StreamId(row.try_get_by_index(2)?),
         audience: row.try_get_by_index(3)?,
-        method: match endpoint_url {
-            Some(endpoint_url) => DeliveryMethod::Push { endpoint_url, authorization: None },
-            None => DeliveryMethod::Poll,
-        },
+        method: method(row.try_get_by_index(10)?, row.try_get_by_index(4)?)?,
         subject_format: SubjectFormat::parse(&format)
             .ok_or_else(|| StoreError::Damaged(format!("subject format {format}")))?,
         subject_issuer: row.try_get_by_index(7)?,
         events: EventUri::ALL.into_iter().filter(|uri| bit(*uri) & mask != 0).collect(),
         status: StreamStatus::from_code(row.try_get_by_index(9)?),
+        settings: Arc::new(
+            serde_json::from_str(&settings)
+                .map_err(|_| StoreError::Damaged("settings of a stream".to_owned()))?,
+        ),
     };
     Ok((stream, row.try_get_by_index(5)?))
+}
+
+fn method(kind: String, endpoint_url: Option<String>) -> Result<DeliveryMethod, StoreError> {
+    match (SinkKind::parse(&kind), endpoint_url) {
+        (None, Some(endpoint_url)) if kind == SSF => Ok(DeliveryMethod::Push { endpoint_url }),
+        (None, None) if kind == SSF => Ok(DeliveryMethod::Poll),
+        (Some(kind), Some(endpoint_url)) => Ok(DeliveryMethod::Sink { kind, endpoint_url }),
+        _ => Err(StoreError::Damaged(format!("a stream of the kind {kind}"))),
+    }
 }
 
 impl TenantStore {
@@ -164,7 +189,8 @@ impl TenantStore {
         let mask = new.events.iter().fold(0, |mask, uri| mask | bit(*uri));
         let sql = Sql::new(
             "insert into stream (tenant_id, id, description, audience, endpoint_url,
-                authorization_sealed, subject_format, event_mask, status, created_us) values ",
+                authorization_sealed, subject_format, event_mask, status, created_us, kind, settings)
+             values ",
         )
         .rows([vec![
             self.tenant.get().into(),
@@ -177,17 +203,20 @@ impl TenantStore {
             mask.into(),
             StreamStatus::Enabled.code().into(),
             new.created_us.into(),
+            new.sink.map_or(SSF, SinkKind::as_str).into(),
+            new.settings.to_string().into(),
         ]]);
         self.run(sql).await.map(|_| ())
     }
 
-    /// Whether the tenant has a stream.
+    /// Whether the tenant has a stream of the Shared Signals Framework.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the database fails.
     pub async fn has_streams(&self) -> Result<bool, StoreError> {
-        let sql = Sql::new("select 1 from stream where tenant_id = ?").bind(self.tenant.get());
+        let sql = Sql::new("select 1 from stream where kind = 'ssf' and tenant_id = ?")
+            .bind(self.tenant.get());
         Ok(self.view().await?.one(sql.push(" limit 1")).await?.is_some())
     }
 

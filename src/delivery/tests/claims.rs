@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -24,14 +23,12 @@ fn stream(number: u128) -> Arc<Stream> {
         tenant_name: "acme".to_owned(),
         id: StreamId(Uuid::from_u128(number)),
         audience: "https://app.example".to_owned(),
-        method: DeliveryMethod::Push {
-            endpoint_url: "https://app.example/events".to_owned(),
-            authorization: Some(SecretString::from("Bearer s3cret")),
-        },
+        method: DeliveryMethod::Push { endpoint_url: "https://app.example/events".to_owned() },
         subject_format: SubjectFormat::IssSub,
         subject_issuer: None,
         events: vec![EventUri::SessionRevoked],
         status: StreamStatus::Enabled,
+        settings: Arc::new(json!({})),
     })
 }
 

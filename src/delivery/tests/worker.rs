@@ -86,6 +86,8 @@ impl House {
         let new = NewStreamRow {
             id,
             description: String::new(),
+            sink: None,
+            settings: serde_json::json!({}),
             audience: AUDIENCE.to_owned(),
             endpoint_url,
             authorization: Some(sealed),
@@ -109,6 +111,7 @@ impl House {
         let drafts = events(&change, Some(&before), Some(&after), &cause);
         let events = drafts.into_iter().map(|draft| OutboxEvent {
             id: self.clock.new_id(),
+            audience: store::Audience::All,
             uri: draft.uri,
             payload: draft.payload.to_string(),
             subject_key: user,
@@ -263,7 +266,6 @@ async fn a_failure_holds_up_its_subject_and_nobody_else() {
 }
 
 #[tokio::test]
-#[ignore = "fails in about half of its runs, and it is not known why yet"]
 async fn the_backlog_of_a_stalled_stream_does_not_delay_another_ones_revocation() {
     let house = House::new().await;
     let (silent, silent_url) = receiver().await;

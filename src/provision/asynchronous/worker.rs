@@ -2,7 +2,8 @@
 
 use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures_util::FutureExt;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -33,7 +34,9 @@ impl Asynchronous {
         if let Err(error) = store.release_own_async_requests().await {
             warn!(error = causes(&error), "could not end the leases of the last run");
         }
-        let mut running = FuturesUnordered::new();
+        // Tasks of their own, so that what waits for the database goes on while this
+        // loop waits for it too.
+        let mut running = JoinSet::new();
         let mut cleaned_us = 0;
         while !shutdown.is_cancelled() {
             // Listen before looking, so that what is accepted in between wakes us.
@@ -42,17 +45,17 @@ impl Asynchronous {
             while running.len() < TOGETHER
                 && let Some(claim) = self.claim().await
             {
-                running.push(self.work(claim, &shutdown));
+                running.spawn(self.clone().work(claim, shutdown.clone()));
             }
             self.clean(&mut cleaned_us).await;
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 () = accepted => (),
                 () = tokio::time::sleep(IDLE) => (),
-                Some(()) = running.next() => (),
+                Some(_) = running.join_next() => (),
             }
         }
-        while running.next().await.is_some() {}
+        while running.join_next().await.is_some() {}
     }
 
     async fn claim(&self) -> Option<AsyncClaim> {
@@ -68,9 +71,9 @@ impl Asynchronous {
     }
 
     /// Does a request, as far as it goes.
-    async fn work(&self, claim: AsyncClaim, shutdown: &CancellationToken) {
+    async fn work(self, claim: AsyncClaim, shutdown: CancellationToken) {
         // One request's panic must not take the others with it.
-        let done = AssertUnwindSafe(self.advance(&claim, shutdown)).catch_unwind().await;
+        let done = AssertUnwindSafe(self.advance(&claim, &shutdown)).catch_unwind().await;
         let failure = match done {
             Ok(Ok(true)) => return self.finished.notify_waiters(),
             Ok(Ok(false)) => None,

@@ -12,7 +12,7 @@ use crate::{
         notice,
         resource::ResourceId,
     },
-    store::{AsyncProgress, OutboxEvent, StoreError, TenantTx},
+    store::{AsyncProgress, Audience, OutboxEvent, StoreError, TenantTx},
 };
 
 /// Longest notice that is kept with a result, in bytes.
@@ -129,6 +129,7 @@ impl Provisioner {
         };
         Some(OutboxEvent {
             id: self.clock.new_id(),
+            audience: Audience::All,
             uri: EventUri::AsyncResponse,
             payload: serde_json::Value::Object(result(operation, done)).to_string(),
             subject_key: id.unwrap_or_else(|| self.new_resource_id()),

@@ -207,8 +207,9 @@ impl StreamRecord {
     pub(super) fn new(row: StreamRow, poll_url: String) -> Self {
         let stream = row.stream;
         let (method, endpoint_url) = match stream.method {
-            DeliveryMethod::Push { endpoint_url, .. } => ("push", endpoint_url),
+            DeliveryMethod::Push { endpoint_url } => ("push", endpoint_url),
             DeliveryMethod::Poll => ("poll", poll_url),
+            DeliveryMethod::Sink { kind, endpoint_url } => (kind.as_str(), endpoint_url),
         };
         Self {
             id: stream.id.0,

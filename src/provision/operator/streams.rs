@@ -37,6 +37,8 @@ impl Operator {
         let stream = NewStreamRow {
             id,
             description: new.description,
+            sink: None,
+            settings: serde_json::json!({}),
             audience,
             endpoint_url: new.push_url,
             authorization,

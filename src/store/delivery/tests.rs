@@ -56,6 +56,8 @@ impl House {
         let new = NewStreamRow {
             id,
             description: String::new(),
+            sink: None,
+            settings: serde_json::json!({}),
             audience: "https://app.example".to_owned(),
             endpoint_url: endpoint_url.map(str::to_owned),
             authorization: None,
