@@ -6,6 +6,7 @@ mod http;
 mod load;
 mod proc;
 mod report;
+mod revocation;
 mod tasks;
 
 use proc::Def;
@@ -17,6 +18,7 @@ const USAGE: &str = "usage:
   scimbench setup  SERVER.json...            install what the servers need
   scimbench check  SERVER.json...            correctness checks only
   scimbench run    [options] SERVER.json...  checks, load, crash test; then the tables
+  scimbench revocation [options] SERVER.json...  how long access outlives a deactivation
   scimbench report [--out DIR] [NAME...]     tables from the results in DIR
 options:
   --out DIR            results folder (results)
@@ -30,7 +32,8 @@ options:
   --fill-cap S         seconds to fill one group (120)
   --timeout S          seconds for one request (60)
   --calm S             wait up to S seconds before a repetition for the machine to be calm (0)
-  --only T1,T6         these tasks only (T1 … T8, T10, T11)";
+  --only T1,T6         these tasks only (T1 … T8, T10, T11)
+  --rate N             deactivations a second (200), for --secs seconds";
 
 fn main() {
     let mut args = std::env::args().skip(1);
@@ -50,6 +53,7 @@ fn main() {
         timeout: 60,
         calm: 0.0,
     };
+    let mut rate = 200;
     while let Some(a) = args.next() {
         if !a.starts_with("--") {
             files.push(a);
@@ -75,6 +79,7 @@ fn main() {
             "--fill-cap" => o.fill_cap = num(&v),
             "--timeout" => o.timeout = num(&v),
             "--calm" => o.calm = v.parse().unwrap_or_else(|_| die(USAGE)),
+            "--rate" => rate = num(&v) as usize,
             "--only" => o.only = v.split(',').map(String::from).collect(),
             _ => die(USAGE),
         }
@@ -125,6 +130,16 @@ fn main() {
                 die(USAGE);
             }
             println!("{}", report::tables(&all));
+        }
+        "revocation" => {
+            let (secs, reps, timeout) = (o.secs, o.reps, o.timeout);
+            let o = revocation::Opts { rate, secs, reps, timeout };
+            for d in defs() {
+                match revocation::run(&d, &o, &out) {
+                    Ok(table) => println!("{table}"),
+                    Err(e) => die(&format!("{}: {e}", d.name)),
+                }
+            }
         }
         "report" => {
             let mut all: Vec<Outcome> = vec![];

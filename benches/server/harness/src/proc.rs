@@ -41,6 +41,9 @@ pub struct Def {
     /// First line = pid of the external database; counted as database memory and CPU.
     #[serde(default)]
     pub db_pidfile: Option<String>,
+    /// Shell command that makes an event stream of the first tenant to each URL of `$STREAM_URLS`.
+    #[serde(default)]
+    pub streams: Option<String>,
     /// Shell command that runs the server in the foreground.
     pub start: String,
     /// Seconds to wait for the first good answer.

@@ -118,7 +118,7 @@ fn targets(def: &Def) -> Result<(Target, Option<Target>), String> {
 }
 
 /// Starts the server; it is ready when it answers an authorised list.
-fn launch(def: &Def, log: &Path) -> Result<(Server, Target, Option<Target>), String> {
+pub fn launch(def: &Def, log: &Path) -> Result<(Server, Target, Option<Target>), String> {
     let ready = || {
         targets(def).is_ok_and(|(t, _)| {
             let path = format!(
