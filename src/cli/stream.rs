@@ -82,7 +82,7 @@ const COLUMNS: &Columns = &[
 
 fn event(uri: &str) -> Result<EventUri, String> {
     EventUri::parse(uri).ok_or_else(|| {
-        let sent = EventUri::ALL.into_iter().filter(|event| !event.is_operational());
+        let sent = EventUri::offered(true);
         let uris: Vec<&str> = sent.map(EventUri::as_str).collect();
         format!("expected one of {}", uris.join(", "))
     })

@@ -177,7 +177,7 @@ fn every_uri_is_read_back() {
         EventUri::parse("urn:ietf:params:SCIM:event:prov:delete"),
         Some(EventUri::ProvDelete)
     );
-    assert_eq!(EventUri::parse("urn:ietf:params:scim:event:prov:patch:full"), None);
+    assert_eq!(EventUri::parse("urn:ietf:params:scim:event:sig:pwdReset"), None);
     assert_eq!(EventUri::parse("urn:ietf:params:scim:event:PROV:delete"), None);
 }
 

@@ -4,10 +4,31 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+macro_rules! caep {
+    ($name:literal) => {
+        concat!("https://schemas.openid.net/secevent/caep/event-type/", $name)
+    };
+}
+macro_rules! risc {
+    ($name:literal) => {
+        concat!("https://schemas.openid.net/secevent/risc/event-type/", $name)
+    };
+}
+macro_rules! ssf {
+    ($name:literal) => {
+        concat!("https://schemas.openid.net/secevent/ssf/event-type/", $name)
+    };
+}
+macro_rules! scim {
+    ($name:literal) => {
+        concat!("urn:ietf:params:scim:event:", $name)
+    };
+}
+
 /// How the drafts of RFC 9967 spelt the prefix of its URIs.
 const DRAFT_PREFIX: &str = "urn:ietf:params:SCIM:event:";
 /// How RFC 9967 §2.4 spells it.
-const PREFIX: &str = "urn:ietf:params:scim:event:";
+const PREFIX: &str = scim!("");
 
 /// The type of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,12 +41,36 @@ pub enum EventUri {
     AccountEnabled,
     /// The account is gone for good (RISC 1.0).
     AccountPurged,
+    /// Claims of tokens have new values (CAEP 1.0 §3.2).
+    TokenClaimsChange,
+    /// A credential was made, changed or taken away (CAEP 1.0 §3.3).
+    CredentialChange,
+    /// An address of the subject was replaced by another (RISC 1.0).
+    IdentifierChanged,
+    /// An address that was somebody else's is the subject's now (RISC 1.0).
+    IdentifierRecycled,
+    /// What an account is recovered with changed (RISC 1.0).
+    RecoveryInformationChanged,
+    /// Somebody else has a credential of the subject (RISC 1.0); an operator says so.
+    CredentialCompromise,
+    /// The subject must change a credential (RISC 1.0); an operator says so.
+    CredentialChangeRequired,
+    /// A resource is told of from now on (RFC 9967 §2.3.1).
+    FeedAdd,
+    /// A resource is told of no longer, though it is still there (RFC 9967 §2.3.2).
+    FeedRemove,
     /// A resource was created; names its attributes (RFC 9967 §2.4.1).
     ProvCreateNotice,
+    /// A resource was created; has all of it (RFC 9967 §2.4.1).
+    ProvCreateFull,
     /// A resource was patched; names the attributes (RFC 9967 §2.4.2).
     ProvPatchNotice,
+    /// A resource was patched; has the values (RFC 9967 §2.4.2).
+    ProvPatchFull,
     /// A resource was replaced; names the attributes (RFC 9967 §2.4.3).
     ProvPutNotice,
+    /// A resource was replaced; has all of it (RFC 9967 §2.4.3).
+    ProvPutFull,
     /// A resource was deleted (RFC 9967 §2.4.4).
     ProvDelete,
     /// A resource became active (RFC 9967 §2.4.5).
@@ -42,14 +87,26 @@ pub enum EventUri {
 
 impl EventUri {
     /// Every type.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 25] = [
         Self::SessionRevoked,
         Self::AccountDisabled,
         Self::AccountEnabled,
         Self::AccountPurged,
+        Self::TokenClaimsChange,
+        Self::CredentialChange,
+        Self::IdentifierChanged,
+        Self::IdentifierRecycled,
+        Self::RecoveryInformationChanged,
+        Self::CredentialCompromise,
+        Self::CredentialChangeRequired,
+        Self::FeedAdd,
+        Self::FeedRemove,
         Self::ProvCreateNotice,
+        Self::ProvCreateFull,
         Self::ProvPatchNotice,
+        Self::ProvPatchFull,
         Self::ProvPutNotice,
+        Self::ProvPutFull,
         Self::ProvDelete,
         Self::ProvActivate,
         Self::ProvDeactivate,
@@ -61,29 +118,31 @@ impl EventUri {
     /// The URI, as it is sent.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::SessionRevoked => {
-                "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
-            }
-            Self::AccountDisabled => {
-                "https://schemas.openid.net/secevent/risc/event-type/account-disabled"
-            }
-            Self::AccountEnabled => {
-                "https://schemas.openid.net/secevent/risc/event-type/account-enabled"
-            }
-            Self::AccountPurged => {
-                "https://schemas.openid.net/secevent/risc/event-type/account-purged"
-            }
-            Self::ProvCreateNotice => "urn:ietf:params:scim:event:prov:create:notice",
-            Self::ProvPatchNotice => "urn:ietf:params:scim:event:prov:patch:notice",
-            Self::ProvPutNotice => "urn:ietf:params:scim:event:prov:put:notice",
-            Self::ProvDelete => "urn:ietf:params:scim:event:prov:delete",
-            Self::ProvActivate => "urn:ietf:params:scim:event:prov:activate",
-            Self::ProvDeactivate => "urn:ietf:params:scim:event:prov:deactivate",
-            Self::AsyncResponse => "urn:ietf:params:scim:event:misc:asyncresp",
-            Self::Verification => "https://schemas.openid.net/secevent/ssf/event-type/verification",
-            Self::StreamUpdated => {
-                "https://schemas.openid.net/secevent/ssf/event-type/stream-updated"
-            }
+            Self::SessionRevoked => caep!("session-revoked"),
+            Self::TokenClaimsChange => caep!("token-claims-change"),
+            Self::CredentialChange => caep!("credential-change"),
+            Self::AccountDisabled => risc!("account-disabled"),
+            Self::AccountEnabled => risc!("account-enabled"),
+            Self::AccountPurged => risc!("account-purged"),
+            Self::IdentifierChanged => risc!("identifier-changed"),
+            Self::IdentifierRecycled => risc!("identifier-recycled"),
+            Self::RecoveryInformationChanged => risc!("recovery-information-changed"),
+            Self::CredentialCompromise => risc!("credential-compromise"),
+            Self::CredentialChangeRequired => risc!("account-credential-change-required"),
+            Self::FeedAdd => scim!("feed:add"),
+            Self::FeedRemove => scim!("feed:remove"),
+            Self::ProvCreateNotice => scim!("prov:create:notice"),
+            Self::ProvCreateFull => scim!("prov:create:full"),
+            Self::ProvPatchNotice => scim!("prov:patch:notice"),
+            Self::ProvPatchFull => scim!("prov:patch:full"),
+            Self::ProvPutNotice => scim!("prov:put:notice"),
+            Self::ProvPutFull => scim!("prov:put:full"),
+            Self::ProvDelete => scim!("prov:delete"),
+            Self::ProvActivate => scim!("prov:activate"),
+            Self::ProvDeactivate => scim!("prov:deactivate"),
+            Self::AsyncResponse => scim!("misc:asyncresp"),
+            Self::Verification => ssf!("verification"),
+            Self::StreamUpdated => ssf!("stream-updated"),
         }
     }
 
@@ -101,18 +160,34 @@ impl EventUri {
 
     /// Whether it is a CAEP or RISC event.
     pub fn is_security(self) -> bool {
-        matches!(
-            self,
-            Self::SessionRevoked
-                | Self::AccountDisabled
-                | Self::AccountEnabled
-                | Self::AccountPurged
-        )
+        self.is_caep() || self.is_risc()
+    }
+
+    /// Whether CAEP 1.0 defines it.
+    pub fn is_caep(self) -> bool {
+        self.as_str().starts_with(caep!(""))
+    }
+
+    /// Whether RISC 1.0 defines it.
+    pub fn is_risc(self) -> bool {
+        self.as_str().starts_with(risc!(""))
     }
 
     /// Whether it takes access away from its subject.
-    pub fn is_revocation(self) -> bool {
+    pub const fn is_revocation(self) -> bool {
         matches!(self, Self::SessionRevoked | Self::AccountDisabled | Self::AccountPurged)
+    }
+
+    /// Whether it has the values of a resource (RFC 9967 §2.4): sent for tenants
+    /// that chose so, and to nobody otherwise.
+    pub fn is_full(self) -> bool {
+        matches!(self, Self::ProvCreateFull | Self::ProvPatchFull | Self::ProvPutFull)
+    }
+
+    /// The types that a stream can ask for, with those that have the values of a
+    /// resource if the tenant sends them.
+    pub fn offered(full: bool) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |uri| !uri.is_operational() && (full || !uri.is_full()))
     }
 
     /// Whether it is about the stream itself and waits for no other event

@@ -16,7 +16,7 @@ impl Provisioner {
         &self,
         caller: &Caller,
     ) -> Result<Option<Vec<&'static str>>, ProvisionError> {
-        let sent = EventUri::ALL.into_iter().filter(|uri| !uri.is_operational());
+        let sent = EventUri::offered(false);
         let has_streams = self.store.tenant(caller.tenant).has_streams().await?;
         Ok(has_streams.then(|| sent.map(EventUri::as_str).collect()))
     }

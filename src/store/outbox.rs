@@ -8,7 +8,7 @@ use super::{Audience, OutboxEvent, StoreError, TenantStore, TenantTx, statement:
 use crate::event::EventUri;
 
 /// The bit of an event's type in a stream's mask. Stored: never renumber.
-pub(super) fn bit(uri: EventUri) -> i64 {
+pub(super) const fn bit(uri: EventUri) -> i64 {
     match uri {
         EventUri::SessionRevoked => 1,
         EventUri::AccountDisabled => 1 << 1,
@@ -21,6 +21,18 @@ pub(super) fn bit(uri: EventUri) -> i64 {
         EventUri::ProvActivate => 1 << 8,
         EventUri::ProvDeactivate => 1 << 9,
         EventUri::AsyncResponse => 1 << 10,
+        EventUri::TokenClaimsChange => 1 << 11,
+        EventUri::CredentialChange => 1 << 12,
+        EventUri::IdentifierChanged => 1 << 13,
+        EventUri::IdentifierRecycled => 1 << 14,
+        EventUri::RecoveryInformationChanged => 1 << 15,
+        EventUri::CredentialCompromise => 1 << 16,
+        EventUri::CredentialChangeRequired => 1 << 17,
+        EventUri::FeedAdd => 1 << 18,
+        EventUri::FeedRemove => 1 << 19,
+        EventUri::ProvCreateFull => 1 << 20,
+        EventUri::ProvPatchFull => 1 << 21,
+        EventUri::ProvPutFull => 1 << 22,
         // About a stream, not about a resource: sent to that stream alone.
         EventUri::Verification | EventUri::StreamUpdated => 0,
     }

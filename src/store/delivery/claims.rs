@@ -13,12 +13,16 @@ use super::{
     super::{
         Store, StoreError, TenantTx, View,
         change::ROWS,
+        outbox::bit,
         statement::Sql,
         stream::{COLUMNS, Streams},
     },
     Claim, EVENT, LeaseKey, read_claim,
 };
-use crate::tenant::{StreamId, TenantId};
+use crate::{
+    event::EventUri,
+    tenant::{StreamId, TenantId},
+};
 
 /// A stream of which a worker holds so many claims gets no more for now; nor
 /// does it get more at once.
@@ -26,8 +30,9 @@ pub(super) const PER_STREAM: usize = 32;
 /// Unfinished deliveries of a stream that are looked at, oldest first. A longer
 /// backlog costs no more than that.
 pub(super) const WINDOW: i64 = 2_000;
-/// Bits of the events that take access away; see [`super::super::outbox::bit`].
-const REVOCATIONS: i64 = 0b1011;
+/// Bits of the events that take access away; see [`EventUri::is_revocation`].
+const REVOCATIONS: i64 =
+    bit(EventUri::SessionRevoked) | bit(EventUri::AccountDisabled) | bit(EventUri::AccountPurged);
 
 /// No earlier event of the subject is unfinished, but for those of the same
 /// transaction that can be sent now too.
