@@ -1,6 +1,7 @@
 //! Events end to end: which change makes which, how they are pushed (RFC 8935) and polled
 //! (RFC 8936), and that nobody gets those of another.
 
+mod isolation;
 mod poll;
 mod push;
 

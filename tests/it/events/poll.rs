@@ -9,17 +9,17 @@ use serde_json::Map;
 use super::*;
 
 /// A receiver that polls one stream.
-struct Poller {
+pub(super) struct Poller {
     app: TestApp,
     url: String,
     token: String,
 }
 
 /// What a poll got: the Sets by id.
-type Sets = Map<String, Value>;
+pub(super) type Sets = Map<String, Value>;
 
 impl Poller {
-    async fn open(app: &TestApp, tenant: &TestTenant) -> Self {
+    pub(super) async fn open(app: &TestApp, tenant: &TestTenant) -> Self {
         let new = NewStream { subject_format: SubjectFormat::Opaque, ..stream_of_all(None) };
         let stream = open(app, tenant, new).await;
         assert!(stream.endpoint_url.ends_with(&format!("/ssf/poll/{}", stream.id)));
@@ -37,7 +37,7 @@ impl Poller {
         (status, response.json().await.unwrap_or_default())
     }
 
-    async fn poll(&self, body: Value) -> (Sets, bool) {
+    pub(super) async fn poll(&self, body: Value) -> (Sets, bool) {
         let (status, body) = self.send(body.to_string()).await;
         assert_eq!(status, 200, "{body}");
         let more = body["moreAvailable"].as_bool().unwrap();
@@ -62,7 +62,7 @@ async fn token(app: &TestApp, tenant: &TestTenant, scope: Scope) -> String {
     issued.token.expose_secret().to_owned()
 }
 
-fn claims(set: &Value) -> Value {
+pub(super) fn claims(set: &Value) -> Value {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let part = set.as_str().unwrap().split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
