@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Outcome, OutgoingError, ReceiverError};
+use super::{Commanded, Outcome, OutgoingError, ReceiverError, Refusal, Remedy};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -36,9 +36,22 @@ pub enum Next {
     Pause(&'static str),
 }
 
+/// What is said to a receiver, which decides how its statuses are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// A Set (RFC 8935).
+    Set,
+    /// A message of our own form, which the receiver cannot find fault with.
+    Webhook,
+    /// A command to a connector's target.
+    Command,
+}
+
 /// What was tried so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tried {
+    /// What was sent.
+    pub family: Family,
     /// The attempt's number, from 1.
     pub attempt: u32,
     /// Its number among the last ones in a row that ended with its status, from 1.
@@ -57,8 +70,17 @@ pub struct Tried {
 pub fn decide(tried: Tried, outcome: &Outcome, jitter: f64) -> Next {
     let trial = Trial { tried, jitter };
     match outcome {
+        Outcome::Answered { status, retry_after, .. } if tried.family != Family::Set => {
+            trial.told(*status, *retry_after)
+        }
         Outcome::Answered { status: 400, error: Some(error), .. } => trial.refused(*error),
         Outcome::Answered { status, retry_after, .. } => trial.answered(*status, *retry_after),
+        Outcome::Taken
+        | Outcome::Skipped
+        | Outcome::Commanded(Commanded::Confirmed { .. } | Commanded::Accepted | Commanded::Gone) => {
+            Next::Done
+        }
+        Outcome::Refused(refusal) => trial.not_done(refusal),
         Outcome::Failed(OutgoingError::Refused(_)) => Next::Pause("the endpoint is not allowed"),
         Outcome::Failed(_) | Outcome::NotReady => trial.back_off(),
     }
@@ -111,6 +133,32 @@ impl Trial {
             // credentials to an address that nobody configured.
             300..=399 => self.back_off(),
             _ => self.some_times(),
+        }
+    }
+
+    /// What follows the status of a webhook: whatever is wrong there may be right
+    /// tomorrow, but for an endpoint that is gone and a message that is too long.
+    fn told(&self, status: u16, retry_after: Option<Duration>) -> Next {
+        match status {
+            200..=299 | 409 => Next::Done,
+            410 => Next::Pause("the endpoint is gone"),
+            413 => Next::Dead("too large for the receiver"),
+            429 | 502 | 504 => self.throttled(retry_after),
+            503 if retry_after.is_some() => self.throttled(retry_after),
+            _ => self.back_off(),
+        }
+    }
+
+    /// What follows a command that was not carried out.
+    fn not_done(&self, refusal: &Refusal) -> Next {
+        match refusal.remedy {
+            Remedy::Retry(None) => self.back_off(),
+            Remedy::Retry(wish) => self.throttled(wish),
+            Remedy::Credentials if self.tried.same <= REJECTED_CREDENTIALS => {
+                Next::Retry(self.jittered(15 * SECOND))
+            }
+            Remedy::Credentials => Next::Pause("the target refuses our credentials"),
+            Remedy::Nothing => Next::Dead("the target refuses the command"),
         }
     }
 

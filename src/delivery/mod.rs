@@ -28,5 +28,5 @@ pub mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use outcome::{Outcome, ReceiverError};
+pub use outcome::{Commanded, Outcome, ReceiverError, Refusal, Remedy};
 pub use outgoing::{OutgoingClient, OutgoingError};

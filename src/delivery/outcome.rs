@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::OutgoingError;
 
@@ -25,11 +25,55 @@ pub enum Outcome {
         /// When it asks to be tried again.
         retry_after: Option<Duration>,
     },
+    /// The receiver has it, in a protocol that has no HTTP status.
+    Taken,
+    /// The event is nothing that this receiver is told.
+    Skipped,
+    /// A connector carried out a command.
+    Commanded(Commanded),
+    /// A connector could not carry out a command.
+    Refused(Refusal),
     /// No answer came.
     Failed(OutgoingError),
     /// The signing key or the receiver's credential could not be opened; a fault
     /// of ours.
     NotReady,
+}
+
+/// What a target did with a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commanded {
+    /// It has done so.
+    Confirmed {
+        /// How many sessions it ended, if it says.
+        sessions: Option<u32>,
+    },
+    /// It will do so.
+    Accepted,
+    /// It does not know the user, who then has no session there.
+    Gone,
+}
+
+/// Why a target did not do what it was told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status, if it comes from an answer.
+    pub status: Option<u16>,
+    /// What is to be done about it.
+    pub remedy: Remedy,
+    /// One line for those who look after the connector.
+    pub reason: String,
+}
+
+/// What may help against a [`Refusal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// To try again, not before the time that the target asks for.
+    Retry(Option<Duration>),
+    /// To look after the credentials; they are tried some times more.
+    Credentials,
+    /// Nothing: the same command will always be refused.
+    Nothing,
 }
 
 /// Why a receiver refuses a Set (RFC 8935 §2.4, SSF 1.0 §8.1.4.1).
@@ -109,7 +153,10 @@ impl Outcome {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Answered { status, .. } => Some(*status),
-            Self::Failed(_) | Self::NotReady => None,
+            Self::Refused(refusal) => refusal.status,
+            Self::Taken | Self::Skipped | Self::Commanded(_) | Self::Failed(_) | Self::NotReady => {
+                None
+            }
         }
     }
 
@@ -117,7 +164,31 @@ impl Outcome {
     pub fn receiver_error(&self) -> Option<ReceiverError> {
         match self {
             Self::Answered { error, .. } => *error,
-            Self::Failed(_) | Self::NotReady => None,
+            Self::Taken
+            | Self::Skipped
+            | Self::Commanded(_)
+            | Self::Refused(_)
+            | Self::Failed(_)
+            | Self::NotReady => None,
+        }
+    }
+
+    /// What the receiver said beyond a status, as it is kept with the delivery:
+    /// `{"sessions":3}`, `{"accepted":true}`, `{"gone":true}`, or `{"skipped":true}`
+    /// for an event that it is not told.
+    pub fn detail(&self) -> Option<Value> {
+        match self {
+            Self::Skipped => Some(json!({ "skipped": true })),
+            Self::Commanded(Commanded::Confirmed { sessions }) => {
+                sessions.map(|count| json!({ "sessions": count }))
+            }
+            Self::Commanded(Commanded::Accepted) => Some(json!({ "accepted": true })),
+            Self::Commanded(Commanded::Gone) => Some(json!({ "gone": true })),
+            Self::Answered { .. }
+            | Self::Taken
+            | Self::Refused(_)
+            | Self::Failed(_)
+            | Self::NotReady => None,
         }
     }
 
@@ -129,6 +200,8 @@ impl Outcome {
             }
             Self::Answered { error: Some(error), .. } => error.code().to_owned(),
             Self::Answered { status, .. } => format!("the receiver answered {status}"),
+            Self::Taken | Self::Skipped | Self::Commanded(_) => "done".to_owned(),
+            Self::Refused(refusal) => shorten(refusal.reason.clone()),
             Self::Failed(error) => error.to_string(),
             Self::NotReady => "a key or credential could not be opened".to_owned(),
         }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, header::HeaderName};
+use http::{HeaderMap, Method, header::HeaderName};
 use reqwest::{Client, Url, redirect::Policy};
 
 use crate::tenant::receiver_url;
@@ -13,7 +13,8 @@ use crate::tenant::receiver_url;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request, from connecting to the last byte read.
 pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
-const MAX_ANSWER: usize = 4096;
+/// Bytes of an answer that are read unless a [`Call`] wants more.
+pub(super) const MAX_ANSWER: usize = 4096;
 const USER_AGENT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
 
 /// Sends requests to receivers, within the rules for addresses.
@@ -43,12 +44,25 @@ pub enum OutgoingError {
     Setup,
 }
 
+/// A request to a receiver.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) url: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
+    /// At most so long, from connecting to the last byte read.
+    pub(super) patience: Duration,
+    /// Bytes of the answer that are read.
+    pub(super) room: usize,
+}
+
 /// What a receiver answered.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
-    /// The first 4 KB.
+    /// The first bytes, as many as the call has room for.
     pub(super) body: Vec<u8>,
 }
 
@@ -90,7 +104,26 @@ impl OutgoingClient {
         headers: HeaderMap,
         body: String,
     ) -> Result<Answer, OutgoingError> {
-        let request = self.http.post(self.allowed(url)?).headers(headers).body(body);
+        self.request(Call {
+            method: Method::POST,
+            url: url.to_owned(),
+            headers,
+            body,
+            patience: TOTAL_TIMEOUT,
+            room: MAX_ANSWER,
+        })
+        .await
+    }
+
+    /// Makes a request and reads the start of the answer.
+    pub(super) async fn request(&self, call: Call) -> Result<Answer, OutgoingError> {
+        let url = self.allowed(&call.url)?;
+        let mut request =
+            self.http.request(call.method, url).headers(call.headers).timeout(call.patience);
+        // A GET with an empty body would still have a length.
+        if !call.body.is_empty() {
+            request = request.body(call.body);
+        }
         let mut response = request.send().await.map_err(|error| fault(&error))?;
         let mut answer = Answer {
             status: response.status().as_u16(),
@@ -99,9 +132,9 @@ impl OutgoingClient {
         };
         // The status is what counts: a body that breaks off changes nothing.
         while let Ok(Some(chunk)) = response.chunk().await {
-            let room = MAX_ANSWER - answer.body.len();
+            let room = call.room - answer.body.len();
             answer.body.extend(chunk.iter().take(room));
-            if answer.body.len() == MAX_ANSWER {
+            if answer.body.len() == call.room {
                 break;
             }
         }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    store::{Claim, DeliveryMethod, Finish, Store, StoreError, StreamStatus},
+    store::{Claim, DeliveryMethod, Finish, Said, Store, StoreError, StreamStatus},
     telemetry::causes,
     tenant::{StreamId, TenantId},
 };
@@ -295,7 +295,9 @@ impl Poller {
         let reason = "fetched 50 times and never acknowledged".to_owned();
         measure::count("dead");
         error!(stream.id = %claim.stream.id, seq = claim.seq, reason, "delivery given up");
-        self.store.finish(claim, Finish::Dead, None, Some(reason), now_us).await?;
+        self.store
+            .finish(claim, Finish::Dead, Said { error: Some(reason), ..Said::default() }, now_us)
+            .await?;
         Ok(None)
     }
 }

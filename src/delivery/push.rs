@@ -1,15 +1,12 @@
 //! Push delivery: one Set, one request (RFC 8935).
 
-use std::time::Duration;
-
 use http::{
     HeaderMap, HeaderValue,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use secrecy::{ExposeSecret, SecretString};
-use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
-use super::{Outcome, OutgoingClient, OutgoingError, outgoing::Answer};
+use super::{Outcome, OutgoingClient, OutgoingError};
 
 const SET_TYPE: HeaderValue = HeaderValue::from_static("application/secevent+jwt");
 const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
@@ -48,7 +45,7 @@ impl Pusher {
         };
         match self.client.post(endpoint_url, headers, compact).await {
             Ok(answer) => {
-                let retry_after = retry_after(&answer);
+                let retry_after = answer.retry_after();
                 Outcome::of_answer(answer.status, retry_after, &answer.body, secret)
             }
             Err(error) => Outcome::Failed(error),
@@ -66,18 +63,4 @@ fn headers(authorization: Option<&str>) -> Option<HeaderMap> {
         headers.insert(AUTHORIZATION, value);
     }
     Some(headers)
-}
-
-/// `Retry-After` as a wait (RFC 9110 §10.2.3).
-///
-/// A date is compared with the receiver's own `Date`, so that a clock which goes
-/// wrong there does not matter here.
-fn retry_after(answer: &Answer) -> Option<Duration> {
-    let text = answer.header(&RETRY_AFTER)?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = |text: &str| OffsetDateTime::parse(text, &Rfc2822).ok();
-    let wait = date(text)? - date(answer.header(&DATE)?)?;
-    Duration::try_from(wait).ok()
 }

@@ -11,19 +11,19 @@ use tracing::{debug, error, warn};
 
 use super::{
     Outcome, OutgoingError, ReceiverError,
-    backoff::{Next, Tried, decide},
+    backoff::{Family, Next, Tried, decide},
     issue::Issuer,
     keys::KeyRing,
     lease::{LEASE, Leases},
     measure,
     push::Pusher,
     queue::{Group, Queue},
-    sink::{self, Parcel},
+    sink::{self, Parcel, http::Http},
 };
 use crate::{
     clock::Clock,
     event::jti,
-    store::{Claim, DeliveryMethod, Finish, Store, StoreError},
+    store::{Claim, DeliveryMethod, Finish, Said, Store, StoreError},
     telemetry::causes,
     tenant::StreamId,
 };
@@ -205,6 +205,7 @@ impl DeliveryWorker {
         let now_us = self.clock.now_us();
         let attempt = u32::try_from(claim.attempt).unwrap_or(0).saturating_add(1);
         let tried = Tried {
+            family: family(&claim.stream.method),
             attempt,
             same: claim.in_a_row(outcome.status()),
             age: measure::age(claim.occurred_us, now_us),
@@ -248,11 +249,9 @@ impl DeliveryWorker {
                     issuer: &self.issuer.name(&claim.stream.tenant_name),
                     jti: &jti(claim.event_id, stream.0),
                     now_us: self.clock.now_us(),
+                    keys: &self.keys,
                 };
-                match sink::of(*kind) {
-                    Some(sink) => sink.send(self.pusher.client(), &parcel).await,
-                    None => Outcome::NotReady,
-                }
+                sink::send(*kind, &Http::new(self.pusher.client()), &parcel).await
             }
         }
     }
@@ -289,9 +288,13 @@ impl DeliveryWorker {
                 (Finish::Held, Flow::Paused)
             }
         };
-        let trouble = (*next != Next::Done).then(|| outcome.describe());
-        self.store.finish(claim, finish, outcome.status(), trouble, now_us).await?;
-        if *next == Next::Done {
+        let said = Said {
+            status: outcome.status(),
+            error: (*next != Next::Done).then(|| outcome.describe()),
+            detail: outcome.detail(),
+        };
+        self.store.finish(claim, finish, said, now_us).await?;
+        if *next == Next::Done && *outcome != Outcome::Skipped {
             measure::confirmed(claim.uri, claim.occurred_us, now_us);
         }
         Ok(flow)
@@ -301,6 +304,14 @@ impl DeliveryWorker {
 /// How a delivery ended; a panic in one is a panic of the worker.
 fn ended(end: Result<End, JoinError>) -> End {
     end.unwrap_or_else(|error| resume_unwind(error.into_panic()))
+}
+
+fn family(method: &DeliveryMethod) -> Family {
+    match method {
+        DeliveryMethod::Push { .. } | DeliveryMethod::Poll => Family::Set,
+        DeliveryMethod::Sink { kind, .. } if kind.is_connector() => Family::Command,
+        DeliveryMethod::Sink { .. } => Family::Webhook,
+    }
 }
 
 fn not_ready(claim: &Claim, error: &(dyn Error + 'static)) -> Outcome {
@@ -314,9 +325,11 @@ fn report(claim: &Claim, attempt: u32, outcome: &Outcome, next: &Next) {
     let stream = claim.stream.id;
     let status = outcome.status();
     match next {
-        Next::Done if status == Some(202) => measure::count("delivered"),
         // RFC 8935 §2.2 knows 202 only.
-        Next::Done => measure::count("delivered_with_other_status"),
+        Next::Done if family(&claim.stream.method) == Family::Set && status != Some(202) => {
+            measure::count("delivered_with_other_status");
+        }
+        Next::Done => measure::count("delivered"),
         Next::Retry(_) => measure::count("retry"),
         Next::Dead(_) => measure::count("dead"),
         Next::Pause(_) => measure::count("paused"),

@@ -23,6 +23,6 @@ mod tests;
 pub use mapping::{Cause, Change, Draft, Initiator, events};
 pub use set::{SetClaims, jti};
 pub use sign::{SignError, SigningKey};
-pub use sink::SinkKind;
+pub use sink::{Kills, SinkKind};
 pub use subject::{Subject, SubjectFormat, sub_id};
 pub use uri::EventUri;

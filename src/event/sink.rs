@@ -1,6 +1,8 @@
 //! Receivers that are no SSF streams: webhooks, buses, and session stores that
 //! are commanded.
 
+use serde_json::Value;
+
 /// What a receiver is, if it is no stream of the Shared Signals Framework.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SinkKind {
@@ -86,4 +88,55 @@ impl SinkKind {
     pub fn is_connector(self) -> bool {
         !matches!(self, Self::Webhook | Self::CloudEvents | Self::Nats)
     }
+
+    /// What a connector of this kind ends with a revocation, by what its maker
+    /// documents and with the maker's usual settings.
+    pub fn kills(self) -> Kills {
+        let kills = |cookies, refresh, access, residual_ttl_s| Kills {
+            cookies,
+            refresh,
+            access,
+            residual_ttl_s,
+        };
+        match self {
+            // They are told, and do not say what comes of it.
+            Self::Webhook | Self::CloudEvents | Self::Nats => kills(false, false, false, 0),
+            // Refresh tokens must end, access tokens should.
+            Self::TokenRevocation => kills(true, true, false, HOUR),
+            Self::BackChannelLogout => kills(true, false, false, HOUR),
+            Self::SuperTokens => kills(true, true, false, HOUR),
+            Self::Keycloak => kills(true, true, false, 300),
+            Self::Auth0 => kills(true, true, false, 24 * HOUR),
+            Self::Ory => kills(true, true, true, 0),
+            Self::Cognito => kills(false, true, false, HOUR),
+            Self::FusionAuth => kills(true, true, false, HOUR),
+            Self::Zitadel => kills(true, false, false, 12 * HOUR),
+            Self::Authentik => kills(true, false, false, HOUR),
+            Self::PingAm => kills(true, false, false, HOUR),
+            Self::Okta => kills(true, true, false, HOUR),
+        }
+    }
+
+    /// How long access may outlive a revocation that a connector of this kind has
+    /// confirmed, in seconds: as its settings say, or as is usual for the kind.
+    pub fn residual_ttl_s(self, settings: &Value) -> u32 {
+        let set = settings.get("residual_ttl_s").and_then(Value::as_u64);
+        set.and_then(|it| u32::try_from(it).ok()).unwrap_or(self.kills().residual_ttl_s)
+    }
+}
+
+const HOUR: u32 = 3600;
+
+/// What a connector ends, and what it cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kills {
+    /// Sessions in browsers.
+    pub cookies: bool,
+    /// Refresh tokens.
+    pub refresh: bool,
+    /// Access tokens that were given out; those that are checked without asking
+    /// live on unless the target says otherwise.
+    pub access: bool,
+    /// How long access may outlive the revocation, in seconds.
+    pub residual_ttl_s: u32,
 }

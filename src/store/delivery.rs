@@ -92,6 +92,17 @@ pub enum Finish {
     Dead,
 }
 
+/// What is known of an attempt beyond how it ended.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// The HTTP status, if there was one.
+    pub status: Option<u16>,
+    /// What went wrong, in one line.
+    pub error: Option<String>,
+    /// What else the receiver said; an object.
+    pub detail: Option<Value>,
+}
+
 /// Columns of a delivery `d` with its event `o`, behind those of the stream.
 const EVENT: &str = "d.seq, o.event_id, d.txn, d.subject_key, o.event_uri, o.payload, o.subject,
     o.occurred_us, d.attempt, d.last_status, d.same_status";
@@ -106,10 +117,10 @@ impl Store {
         &self,
         claim: &Claim,
         finish: Finish,
-        status: Option<u16>,
-        error: Option<String>,
+        said: Said,
         now_us: i64,
     ) -> Result<(), StoreError> {
+        let Said { status, error, detail } = said;
         let set = match finish {
             Finish::Delivered | Finish::Dead => {
                 let state = if finish == Finish::Delivered { 1_i16 } else { 2 };
@@ -128,6 +139,8 @@ impl Store {
             .bind(status.map(i32::from))
             .push(", last_error = ?")
             .bind(error)
+            .push(", detail = ?")
+            .bind(detail.map(|it| it.to_string()))
             .append(of_claim(claim));
         self.tenant(claim.stream.tenant).run(update).await.map(|_| ())
     }

@@ -59,7 +59,7 @@ pub use change::{Audience, Change, OutboxEvent, RowChange};
 pub use connection::ConnectionRow;
 pub use credential::{CredentialRow, NewCredential};
 pub use custom_schema::{Definitions, Reindex};
-pub use delivery::{Claim, Finish, LeaseKey};
+pub use delivery::{Claim, Finish, LeaseKey, Said};
 pub use error::{StoreError, UniqueKey};
 pub use keys::ResourceKeys;
 pub use list::{Listed, Selection, Start};

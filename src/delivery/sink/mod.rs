@@ -1,9 +1,25 @@
-//! Receivers that are no SSF streams: each kind is one file with one [`Sink`].
+//! Receivers that are no SSF streams: each kind is one file.
+//!
+//! A [`Sink`] is told what happened: webhooks and buses. A [`Connector`] is told
+//! what to do: see [`command`]. Both speak through [`Http`], which can also only
+//! note what would be said.
+
+pub(super) mod command;
+pub(super) mod http;
+mod settings;
+mod token_revocation;
+mod vendor;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use serde_json::Value;
 
-use super::{Outcome, OutgoingClient};
+use self::{
+    command::{Connector, carry_out},
+    http::Http,
+    settings::{Common, Secrets, Target},
+};
+use super::{Outcome, keys::KeyRing};
 use crate::{event::SinkKind, store::Claim};
 
 /// An event for a sink, with what is needed to tell it.
@@ -13,7 +29,7 @@ pub(super) struct Parcel<'a> {
     pub(super) claim: &'a Claim,
     /// Where the sink is.
     pub(super) endpoint_url: &'a str,
-    /// The sink's secrets, as they were configured.
+    /// The sink's secrets, as they were configured: JSON text of an object.
     pub(super) secrets: Option<&'a SecretString>,
     /// The tenant's issuer.
     pub(super) issuer: &'a str,
@@ -21,17 +37,66 @@ pub(super) struct Parcel<'a> {
     pub(super) jti: &'a str,
     /// The time of this attempt, in microseconds since 1970.
     pub(super) now_us: i64,
+    /// Signs in the tenant's name.
+    pub(super) keys: &'a KeyRing,
 }
 
-/// One kind of receiver.
+/// A receiver that is told what happened.
 #[async_trait]
 pub(super) trait Sink: Send + Sync {
+    /// What is wrong with the settings and secrets of a new one, in words.
+    fn check(&self, target: &Target<'_>) -> Result<(), String>;
+
     /// Makes one attempt; everything over HTTP goes through `http`.
-    async fn send(&self, http: &OutgoingClient, parcel: &Parcel<'_>) -> Outcome;
+    async fn send(&self, http: &Http<'_>, parcel: &Parcel<'_>) -> Outcome;
 }
 
-/// The sink of a kind, if this program has it.
-pub(super) fn of(kind: SinkKind) -> Option<&'static dyn Sink> {
-    let _ = kind;
-    None
+/// What speaks to a kind of receiver.
+#[derive(Clone, Copy)]
+enum Speaker {
+    Sink(&'static dyn Sink),
+    Connector(&'static dyn Connector),
+}
+
+/// What speaks to receivers of a kind, if this program can.
+fn of(kind: SinkKind) -> Option<Speaker> {
+    match kind {
+        SinkKind::Webhook | SinkKind::CloudEvents | SinkKind::Nats => None,
+        SinkKind::TokenRevocation => Some(Speaker::Connector(&token_revocation::TokenRevocation)),
+        vendor => vendor::connector(vendor).map(Speaker::Connector),
+    }
+}
+
+/// Makes one attempt to tell a receiver of `kind`.
+pub(super) async fn send(kind: SinkKind, http: &Http<'_>, parcel: &Parcel<'_>) -> Outcome {
+    match of(kind) {
+        Some(Speaker::Sink(sink)) => sink.send(http, parcel).await,
+        Some(Speaker::Connector(connector)) => carry_out(connector, http, parcel).await,
+        None => Outcome::NotReady,
+    }
+}
+
+/// What is wrong with a new receiver of `kind`, in words for its administrator.
+///
+/// # Errors
+///
+/// The first thing that is wrong.
+pub(super) fn check(
+    kind: SinkKind,
+    endpoint_url: &str,
+    settings: &Value,
+    secrets: Option<&SecretString>,
+) -> Result<(), String> {
+    let speaker = of(kind).ok_or_else(|| format!("`kind`: {} is not served", kind.as_str()))?;
+    let secrets = Secrets::parse(secrets)?;
+    match speaker {
+        Speaker::Sink(sink) => sink.check(&Target { endpoint_url, settings, secrets: &secrets }),
+        Speaker::Connector(connector) => {
+            let (common, settings) = Common::split(settings)?;
+            if common.disable && !connector.can_disable() {
+                return Err(format!("`settings.disable`: {} has no such command", kind.as_str()));
+            }
+            connector.check(&Target { endpoint_url, settings: &settings, secrets: &secrets })
+        }
+    }
 }

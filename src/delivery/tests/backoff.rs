@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::delivery::{
     Outcome, OutgoingError, ReceiverError,
-    backoff::{HORIZON, Next, Tried, decide},
+    backoff::{Family, HORIZON, Next, Tried, decide},
 };
 
 const NEW: Duration = Duration::from_secs(1);
@@ -30,7 +30,7 @@ fn throttled(seconds: u64) -> Outcome {
 
 /// Attempt number `attempt` at an ordinary event; all before it ended alike.
 fn tried(attempt: u32, age: Duration) -> Tried {
-    Tried { attempt, same: attempt, age, is_revocation: false }
+    Tried { family: Family::Set, attempt, same: attempt, age, is_revocation: false }
 }
 
 /// What is decided, in short.

@@ -385,7 +385,7 @@ async fn a_lease_is_renewed_unless_it_was_given_back_or_its_event_is_delivered()
     };
     for claim in of(1) {
         let delivered = store::Finish::Delivered;
-        house.store.finish(&claim, delivered, Some(202), None, now_us).await.unwrap();
+        house.store.finish(&claim, delivered, store::Said::default(), now_us).await.unwrap();
     }
     house.store.release(&of(2)).await.unwrap();
 

@@ -15,7 +15,7 @@ use super::{
         Location, MigrateCommand, NewStreamRow, NewTenantRow, SealedKey, Store, StoreError,
         migrate, statement::Sql,
     },
-    Claim, Finish,
+    Claim, Finish, Said,
     claims::{PER_STREAM, WINDOW},
 };
 use crate::{
@@ -228,7 +228,11 @@ async fn attempts_in_a_row_are_counted_by_status_and_anew_after_a_pause() {
         claims.into_iter().next().unwrap()
     };
     let finish = async |finish: Finish, status: Option<u16>| {
-        house.store.finish(&claim().await, finish, status, None, NOW_US).await.unwrap();
+        house
+            .store
+            .finish(&claim().await, finish, Said { status, ..Said::default() }, NOW_US)
+            .await
+            .unwrap();
     };
 
     for (status, in_a_row) in
@@ -241,8 +245,8 @@ async fn attempts_in_a_row_are_counted_by_status_and_anew_after_a_pause() {
     finish(Finish::Held, Some(410)).await;
     let held = claim().await;
     assert_eq!((held.attempt, held.in_a_row(Some(410)), held.in_a_row(None)), (0, 1, 1));
-    house.store.finish(&held, Finish::Delivered, Some(202), None, NOW_US).await.unwrap();
-    house.store.finish(&held, Finish::Retry { at_us: 0 }, None, None, NOW_US).await.unwrap();
+    house.store.finish(&held, Finish::Delivered, Said::default(), NOW_US).await.unwrap();
+    house.store.finish(&held, Finish::Retry { at_us: 0 }, Said::default(), NOW_US).await.unwrap();
     assert!(house.claim(&HashMap::new()).await.is_empty(), "what is finished stays so");
 }
 
