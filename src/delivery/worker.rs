@@ -249,7 +249,7 @@ impl DeliveryWorker {
                     issuer: &self.issuer.name(&claim.stream.tenant_name),
                     jti: &jti(claim.event_id, stream.0),
                     now_us: self.clock.now_us(),
-                    keys: &self.keys,
+                    keys: Some(&self.keys),
                 };
                 sink::send(*kind, &Http::new(self.pusher.client()), &parcel).await
             }

@@ -7,8 +7,9 @@
 //! has no session there, which is as good as ended.
 
 use async_trait::async_trait;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Parcel,
@@ -151,7 +152,8 @@ impl Order<'_> {
         typ: &str,
         claims: &Value,
     ) -> Result<String, Stop> {
-        let key = self.parcel.keys.active(self.parcel.claim.stream.tenant).await;
+        let Some(keys) = self.parcel.keys else { return Ok(unsigned(typ, claims)) };
+        let key = keys.active(self.parcel.claim.stream.tenant).await;
         let signed = key.map_err(IssueError::Key);
         let signed = signed.and_then(|key| key.sign_as(typ, claims).map_err(IssueError::Sign));
         signed.map_err(|error| {
@@ -162,6 +164,12 @@ impl Order<'_> {
             Stop::NotReady
         })
     }
+}
+
+/// A token that only shows what would be signed.
+fn unsigned(typ: &str, claims: &Value) -> String {
+    let header = URL_SAFE_NO_PAD.encode(json!({ "alg": "RS256", "typ": typ }).to_string());
+    format!("{header}.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()))
 }
 
 /// Makes of an event the command that it is, and has it carried out.

@@ -4,6 +4,7 @@
 //! what to do: see [`command`]. Both speak through [`Http`], which can also only
 //! note what would be said.
 
+mod back_channel_logout;
 pub(super) mod command;
 pub(super) mod http;
 mod settings;
@@ -37,8 +38,8 @@ pub(super) struct Parcel<'a> {
     pub(super) jti: &'a str,
     /// The time of this attempt, in microseconds since 1970.
     pub(super) now_us: i64,
-    /// Signs in the tenant's name.
-    pub(super) keys: &'a KeyRing,
+    /// Sign in the tenant's name; without them, tokens have no signature.
+    pub(super) keys: Option<&'a KeyRing>,
 }
 
 /// A receiver that is told what happened.
@@ -63,6 +64,9 @@ fn of(kind: SinkKind) -> Option<Speaker> {
     match kind {
         SinkKind::Webhook | SinkKind::CloudEvents | SinkKind::Nats => None,
         SinkKind::TokenRevocation => Some(Speaker::Connector(&token_revocation::TokenRevocation)),
+        SinkKind::BackChannelLogout => {
+            Some(Speaker::Connector(&back_channel_logout::BackChannelLogout))
+        }
         vendor => vendor::connector(vendor).map(Speaker::Connector),
     }
 }

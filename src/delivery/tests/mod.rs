@@ -6,4 +6,5 @@ mod claims;
 mod keys;
 mod poll;
 mod push;
+mod sinks;
 mod worker;

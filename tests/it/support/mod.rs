@@ -7,6 +7,7 @@ mod process;
 mod receiver;
 mod set_receiver;
 mod socket;
+mod stand_in;
 
 use serde_json::Value;
 
@@ -16,6 +17,7 @@ pub(crate) use process::{Home, Process};
 pub(crate) use receiver::{Receiver, Set};
 pub(crate) use set_receiver::{Delivery, SetReceiver};
 pub(crate) use socket::{RawAnswer, exchange};
+pub(crate) use stand_in::{Heard, Reply, StandIn};
 
 /// Makes a module with the tests `sqlite` and `postgres` of each function.
 ///
