@@ -64,6 +64,7 @@ async fn token(app: &TestApp, tenant: &TestTenant, scope: Scope) -> String {
 
 pub(super) fn claims(set: &Value) -> Value {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    crate::support::check_set(set.as_str().unwrap());
     let part = set.as_str().unwrap().split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }

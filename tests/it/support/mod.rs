@@ -6,6 +6,7 @@ mod postgres;
 mod process;
 mod receiver;
 mod set_receiver;
+mod shape;
 mod socket;
 mod stand_in;
 
@@ -16,6 +17,7 @@ pub(crate) use client::{Answer, Request, Resource, TestTenant, replace};
 pub(crate) use process::{Home, Process};
 pub(crate) use receiver::{Receiver, Set};
 pub(crate) use set_receiver::{Delivery, SetReceiver};
+pub(crate) use shape::check_set;
 pub(crate) use socket::{RawAnswer, exchange};
 pub(crate) use stand_in::{Heard, Reply, StandIn};
 

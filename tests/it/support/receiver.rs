@@ -95,6 +95,7 @@ impl Receiver {
 }
 
 fn claims(compact: &str) -> Set {
+    super::check_set(compact);
     let payload = compact.split('.').nth(1).expect("a compact set has three parts");
     Set(serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap())
 }

@@ -104,9 +104,14 @@ impl SetReceiver {
         &self.url
     }
 
-    /// What came so far, in the order in which it came.
+    /// What came so far, in the order in which it came. Every Set has the shape of one.
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
-        self.state.deliveries.lock().unwrap().clone()
+        let deliveries = self.state.deliveries.lock().unwrap().clone();
+        let is_set = |it: &&Delivery| {
+            it.headers.get("content-type").is_some_and(|it| it == "application/secevent+jwt")
+        };
+        deliveries.iter().filter(is_set).for_each(|delivery| super::check_set(&delivery.set));
+        deliveries
     }
 
     /// Waits until `count` requests came, and gives all that did.
