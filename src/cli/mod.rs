@@ -5,6 +5,7 @@
 //! one line on standard error. Exit codes: 0 done, 1 failed, 2 the arguments or
 //! settings are wrong.
 
+mod application;
 mod connection;
 mod duration;
 mod events;
@@ -72,6 +73,9 @@ enum Command {
     /// Tokens with which a directory or receiver reaches its tenant.
     #[command(subcommand)]
     Token(token::Command),
+    /// Applications that a tenant's people use, and the groups that let them in.
+    #[command(subcommand)]
+    Application(application::Command),
     /// Streams: receivers of a tenant's security events.
     #[command(subcommand)]
     Stream(stream::Command),
@@ -133,6 +137,9 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
             connection::run(command, &open(sources).await?, output).await?;
         }
         Command::Token(command) => token::run(command, &open(sources).await?, output).await?,
+        Command::Application(command) => {
+            application::run(command, &open(sources).await?, output).await?;
+        }
         Command::Stream(command) => stream::run(command, &open(sources).await?, output).await?,
         Command::Schema(command) => schema::run(command, &open(sources).await?, output).await?,
         Command::ResourceType(command) => {

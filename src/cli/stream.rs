@@ -15,7 +15,7 @@ use super::{
     output::{Columns, Output},
 };
 use crate::{
-    event::{EventUri, SubjectFormat},
+    event::{EventUri, GroupClaim, SubjectFormat},
     provision::operator::{NewStream, Operator},
 };
 
@@ -57,6 +57,13 @@ pub(super) struct New {
     /// The `aud` that the receiver checks.
     #[arg(long)]
     audience: Option<String>,
+    /// The application that the stream is for: it also gets what happens to people at that
+    /// application alone.
+    #[arg(long)]
+    application: Option<String>,
+    /// How groups are named in token-claims-change: `name` or `id`.
+    #[arg(long, default_value = "name", value_parser = group_claim)]
+    group_claim: GroupClaim,
     /// What the stream is for.
     #[arg(long, default_value = "")]
     description: String,
@@ -86,6 +93,10 @@ fn event(uri: &str) -> Result<EventUri, String> {
         let uris: Vec<&str> = sent.map(EventUri::as_str).collect();
         format!("expected one of {}", uris.join(", "))
     })
+}
+
+fn group_claim(value: &str) -> Result<GroupClaim, String> {
+    GroupClaim::parse(value).ok_or_else(|| "expected name or id".to_owned())
 }
 
 fn subject_format(name: &str) -> Result<SubjectFormat, String> {
@@ -133,6 +144,8 @@ async fn create(new: New, operator: &Operator, output: Output) -> Result<(), Fai
         events,
         subject_format: new.subject_format,
         audience: new.audience,
+        application: new.application,
+        group_claim: new.group_claim,
     };
     let stream = operator.create_stream(&new.tenant, stream).await?;
     output.done(&stream, &format!("Stream {} is created.", stream.id))

@@ -31,7 +31,7 @@ use crate::{
     app::{App, Bound, StartError},
     clock::Clock,
     config::Settings,
-    event::{EventUri, SubjectFormat},
+    event::{EventUri, GroupClaim, SubjectFormat},
     provision::operator::{NewStream, NewTenant, NewToken, Operator, OperatorError},
     scim::dialect::Dialect,
     tenant::Scope,
@@ -203,6 +203,8 @@ async fn make_tenant(operator: &Operator, push_url: &str) -> Result<SecretString
         events: vec![EventUri::SessionRevoked],
         subject_format: SubjectFormat::Email,
         audience: Some(AUDIENCE.to_owned()),
+        application: None,
+        group_claim: GroupClaim::Name,
     };
     operator.create_stream(TENANT, stream).await?;
     Ok(issued.token)

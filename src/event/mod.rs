@@ -9,6 +9,7 @@
 //! source, no input or output. That is why a retry can make the same token
 //! again, byte for byte.
 
+mod access;
 mod mapping;
 pub mod receive;
 mod set;
@@ -20,6 +21,7 @@ mod uri;
 #[cfg(test)]
 mod tests;
 
+pub use access::GroupClaim;
 pub use mapping::{Cause, Change, Draft, Initiator, events};
 pub use set::{SetClaims, jti};
 pub use sign::{SignError, SigningKey};

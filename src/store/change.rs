@@ -207,6 +207,7 @@ impl TenantTx {
                 Piece { name: "freed", sql: self.release_values(change.id) },
                 Piece { name: "memberships", sql: self.delete_memberships(change.id) },
                 Piece { name: "opaque", sql: self.delete_opaque_members(change.id) },
+                Piece { name: "gates", sql: self.delete_gates(change.id) },
                 Piece { name: "row", sql: self.delete_row(change.id) },
             ],
         }

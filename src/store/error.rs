@@ -11,6 +11,8 @@ pub enum UniqueKey {
     TenantName,
     /// A connection's name.
     ConnectionName,
+    /// An application's name.
+    ApplicationName,
 }
 
 /// A failure of the store.
@@ -104,6 +106,7 @@ fn unique_key(constraint: &str) -> Option<UniqueKey> {
         ("resource_unique_key", "resource.unique_key", UniqueKey::Resource),
         ("tenant_name", "tenant.name", UniqueKey::TenantName),
         ("connection_name", "connection.name", UniqueKey::ConnectionName),
+        ("application_name", "application.name", UniqueKey::ApplicationName),
     ];
     keys.into_iter()
         .find(|(name, column, _)| constraint.contains(name) || constraint.contains(column))

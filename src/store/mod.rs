@@ -9,6 +9,7 @@
 //! This is the only module that names sea-orm. Statements are written by hand,
 //! one text for both databases.
 
+mod application;
 mod async_request;
 mod audit;
 mod change;
@@ -53,6 +54,7 @@ use tokio::sync::{Notify, oneshot};
 use self::view::Handle;
 use crate::{scim::schema::Registry, tenant::TenantId};
 
+pub use application::ApplicationRow;
 pub use async_request::{AsyncClaim, AsyncProgress, NewAsyncRequest};
 pub use audit::AuditEntry;
 pub use change::{Audience, Change, OutboxEvent, RowChange};

@@ -103,6 +103,8 @@ pub struct NewStreamRow {
     pub description: String,
     /// What it is, if it is no SSF stream.
     pub sink: Option<SinkKind>,
+    /// The application that it belongs to, if it is for one alone.
+    pub application: Option<Uuid>,
     /// What else is set for it; an object without secrets.
     pub settings: Value,
     /// `aud` of its events.
@@ -134,6 +136,8 @@ pub struct StreamRow {
     pub last_error: Option<String>,
     /// When it was made, in microseconds since 1970.
     pub created_us: i64,
+    /// Name of the application that it belongs to.
+    pub application: Option<String>,
 }
 
 /// Columns of a stream `s` of tenant `t`, for [`read`].
@@ -180,16 +184,17 @@ fn method(kind: String, endpoint_url: Option<String>) -> Result<DeliveryMethod, 
 }
 
 impl TenantStore {
-    /// Keeps a stream.
+    /// Keeps a stream; whether the tenant has the application that it is for.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the database fails.
-    pub async fn insert_stream(&self, new: &NewStreamRow) -> Result<(), StoreError> {
+    pub async fn insert_stream(&self, new: &NewStreamRow) -> Result<bool, StoreError> {
         let mask = new.events.iter().fold(0, |mask, uri| mask | bit(*uri));
         let sql = Sql::new(
             "insert into stream (tenant_id, id, description, audience, endpoint_url,
-                authorization_sealed, subject_format, event_mask, status, created_us, kind, settings)
+                authorization_sealed, subject_format, event_mask, status, created_us, kind, settings,
+                application_id)
              values ",
         )
         .rows([vec![
@@ -205,8 +210,21 @@ impl TenantStore {
             new.created_us.into(),
             new.sink.map_or(SSF, SinkKind::as_str).into(),
             new.settings.to_string().into(),
+            new.application.into(),
         ]]);
-        self.run(sql).await.map(|_| ())
+        let application = new.application;
+        self.write(move |tx| {
+            let sql = sql.clone();
+            Box::pin(async move {
+                if let Some(application) = application
+                    && !tx.hold_application(application).await?
+                {
+                    return Ok(false);
+                }
+                tx.run(sql).await.map(|_| true)
+            })
+        })
+        .await
     }
 
     /// Whether the tenant has a stream of the Shared Signals Framework.
@@ -231,7 +249,9 @@ impl TenantStore {
                 (select count(*) from delivery d where d.tenant_id = s.tenant_id
                     and d.stream_id = s.id and d.state = 0),
                 (select d.last_error from delivery d where d.tenant_id = s.tenant_id
-                    and d.stream_id = s.id and d.state = 0 order by d.seq limit 1)
+                    and d.stream_id = s.id and d.state = 0 order by d.seq limit 1),
+                (select a.name from application a where a.tenant_id = s.tenant_id
+                    and a.id = s.application_id)
              from stream s join tenant t on t.id = s.tenant_id where s.tenant_id = ?"
         ))
         .bind(self.tenant.get())
@@ -246,6 +266,7 @@ impl TenantStore {
                     created_us: row.try_get_by_index(WIDTH + 2)?,
                     pending: row.try_get_by_index(WIDTH + 3)?,
                     last_error: row.try_get_by_index(WIDTH + 4)?,
+                    application: row.try_get_by_index(WIDTH + 5)?,
                 })
             })
             .collect()

@@ -108,9 +108,11 @@ impl TenantTx {
 const TENANT: &str = "select id, name, state, subject_issuer, created_us from tenant";
 
 /// Tables of a tenant's rows, in the order in which they can go.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 13] = [
     "delivery",
     "stream",
+    "application_group",
+    "application",
     "outbox",
     "audit_entry",
     "membership",
@@ -230,6 +232,7 @@ fn delete_rows(table: &str, tenant: TenantId) -> Sql {
     let key = match table {
         "delivery" => "stream_id, seq",
         "outbox" => "seq",
+        "application_group" => "application_id, group_id",
         "membership" => "group_id, member_id",
         "attribute_value" => "path, value_key, resource_id, element",
         "unique_value" => "resource_type, path, value_key",

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::future::join_all;
 use muster::{
-    event::{EventUri, SubjectFormat},
+    event::{EventUri, GroupClaim, SubjectFormat},
     provision::operator::{NewStream, Operator},
     scim::dialect::Dialect,
     tenant::Scope,
@@ -30,6 +30,8 @@ async fn subscribe(operator: &Operator, tenant: &str, receiver: &Receiver, event
         events: events.to_vec(),
         subject_format: SubjectFormat::Scim,
         audience: None,
+        application: None,
+        group_claim: GroupClaim::Name,
     };
     operator.create_stream(tenant, stream).await.unwrap();
 }

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::future::join_all;
 use muster::{
-    event::{EventUri, SubjectFormat},
+    event::{EventUri, GroupClaim, SubjectFormat},
     provision::operator::NewStream,
 };
 use rand::Rng;
@@ -66,6 +66,8 @@ fn stream(receiver: &Receiver, events: Vec<EventUri>) -> NewStream {
         events,
         subject_format: SubjectFormat::Scim,
         audience: None,
+        application: None,
+        group_claim: GroupClaim::Name,
     }
 }
 

@@ -6,7 +6,7 @@ mod poll;
 mod push;
 
 use muster::{
-    event::{EventUri, SubjectFormat},
+    event::{EventUri, GroupClaim, SubjectFormat},
     provision::operator::{NewStream, StreamRecord},
 };
 use reqwest::Method;
@@ -35,6 +35,8 @@ fn stream_of_all(push_url: Option<&str>) -> NewStream {
         events: EventUri::ALL.into_iter().filter(|event| !event.is_operational()).collect(),
         subject_format: SubjectFormat::IssSub,
         audience: None,
+        application: None,
+        group_claim: GroupClaim::Name,
     }
 }
 

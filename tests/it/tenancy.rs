@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use muster::{
-    event::{EventUri, SubjectFormat},
-    provision::operator::NewStream,
+    event::{EventUri, GroupClaim, SubjectFormat},
+    provision::operator::{ApplicationChange, NewStream},
     tenant::Scope,
 };
 use reqwest::{
@@ -114,6 +114,8 @@ fn polled() -> NewStream {
         events: EventUri::ALL.into_iter().filter(|event| !event.is_operational()).collect(),
         subject_format: SubjectFormat::Scim,
         audience: None,
+        application: None,
+        group_claim: GroupClaim::Name,
     }
 }
 
@@ -379,7 +381,7 @@ async fn tenants_in(session: &mut PgConnection, table: &str) -> Result<Vec<i64>,
 on_both_databases! {
     /// What SQLite has instead is the tenant in every statement; it has no sessions.
     async fn the_database_itself_keeps_tenants_apart(app: TestApp) {
-        const TABLES: [&str; 11] = [
+        const TABLES: [&str; 13] = [
             "tenant",
             "connection",
             "credential",
@@ -391,11 +393,18 @@ on_both_databases! {
             "stream",
             "delivery",
             "audit_entry",
+            "application",
+            "application_group",
         ];
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         for tenant in [&acme, &globex] {
             app.operator().create_stream(tenant.name(), polled()).await.unwrap();
-            let (user, _) = one_of_each(tenant).await;
+            let (user, group) = one_of_each(tenant).await;
+            let gated = ApplicationChange {
+                groups: Some(vec![group.id().to_owned()]),
+                ..ApplicationChange::default()
+            };
+            app.operator().create_application(tenant.name(), "crm", gated).await.unwrap();
             tenant.patch(&user, replace("emails", json!([{ "value": "b@x.test" }]))).await;
         }
         let Some(mut session) = session(&app).await else { return };

@@ -87,6 +87,7 @@ impl House {
             id,
             description: String::new(),
             sink: None,
+            application: None,
             settings: serde_json::json!({}),
             audience: AUDIENCE.to_owned(),
             endpoint_url,

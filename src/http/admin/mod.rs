@@ -6,6 +6,7 @@
 //! comments on the handlers are the text of the OpenAPI document.
 
 mod allow;
+mod applications;
 mod authenticate;
 mod connections;
 mod events;
@@ -37,12 +38,15 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         tenants::Tenants,
         connections::Connections,
         tokens::Tokens,
+        applications::Applications,
         streams::Streams,
         schemas::Schemas,
         events::Events,
     );
     OpenApiService::new(apis, "Muster administration", "1.0")
-        .description("Tenants, connections, tokens, event streams and events, for operators.")
+        .description(
+            "Tenants, connections, tokens, applications, event streams and events, for operators.",
+        )
         .license(LicenseObject::new("MIT OR Apache-2.0"))
         .server(BASE)
 }

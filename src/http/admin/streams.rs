@@ -9,7 +9,7 @@ use super::{
     view::{List, Stream, list, view},
 };
 use crate::{
-    event::{EventUri, SubjectFormat},
+    event::{EventUri, GroupClaim, SubjectFormat},
     provision::operator::{self, Operator},
 };
 
@@ -32,6 +32,11 @@ struct NewStream {
     subject_format: Option<String>,
     /// The `aud` that the receiver checks.
     audience: Option<String>,
+    /// The application that the stream is for: it also gets what happens to people at that
+    /// application alone.
+    application: Option<String>,
+    /// How groups are named in token-claims-change: `name` (the default) or `id`.
+    group_claim: Option<String>,
 }
 
 impl NewStream {
@@ -49,6 +54,11 @@ impl NewStream {
                 Failure::bad_request("`subject_format`: expected iss_sub, email, opaque or scim")
             })?,
         };
+        let group_claim = match self.group_claim.as_deref() {
+            None => GroupClaim::default(),
+            Some(value) => GroupClaim::parse(value)
+                .ok_or_else(|| Failure::bad_request("`group_claim`: expected name or id"))?,
+        };
         Ok(operator::NewStream {
             description: self.description,
             push_url: self.push_url,
@@ -56,6 +66,8 @@ impl NewStream {
             events,
             subject_format,
             audience: self.audience,
+            application: self.application,
+            group_claim,
         })
     }
 }

@@ -58,6 +58,19 @@ pub(super) struct ConnectionSettings {
     default_results: MaybeUndefined<u32>,
 }
 
+/// An application that a tenant's people use.
+#[derive(Debug, Object)]
+pub(super) struct Application {
+    /// Its name.
+    name: String,
+    /// Ids of the groups whose members may use it.
+    groups: Vec<String>,
+    /// Whether sessions end there for who leaves one of the groups and stays in another.
+    revoke_on_privilege_loss: bool,
+    /// When it was created (RFC 3339).
+    created_at: String,
+}
+
 /// A line of a connection's log.
 #[derive(Debug, Object)]
 pub(super) struct Notice {
@@ -122,6 +135,8 @@ pub(super) struct Stream {
     audience: String,
     /// URIs of the events it gets.
     events: Vec<String>,
+    /// The application that it is for.
+    application: Option<String>,
     /// `enabled`, `paused` or `disabled`.
     status: String,
     /// Why it is not enabled.

@@ -1,7 +1,8 @@
-//! What an operator does: tenants, connections, tokens, streams.
+//! What an operator does: tenants, connections, tokens, applications, streams.
 //!
 //! The command line and the admin API are two faces of these use cases.
 
+mod applications;
 mod connections;
 mod recheck;
 mod records;
@@ -20,10 +21,11 @@ use crate::{
     tenant::TokenHash,
 };
 
+pub use applications::ApplicationChange;
 pub use connections::ConnectionChange;
 pub use records::{
-    ConnectionRecord, EventRecord, IssuedToken, NewStream, NewTenant, NewToken, NoticeRecord,
-    StreamRecord, TenantRecord, TokenRecord,
+    ApplicationRecord, ConnectionRecord, EventRecord, IssuedToken, NewStream, NewTenant, NewToken,
+    NoticeRecord, StreamRecord, TenantRecord, TokenRecord,
 };
 
 /// Why an operator's command was not done.

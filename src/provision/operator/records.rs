@@ -7,10 +7,12 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::{
-    event::{EventUri, SubjectFormat},
+    event::{EventUri, GroupClaim, SubjectFormat},
     scim::{date_time, dialect::Dialect},
     store::DeliveryMethod,
-    store::{ConnectionRow, CredentialRow, NoticeRow, OutboxRow, StreamRow, TenantRow},
+    store::{
+        ApplicationRow, ConnectionRow, CredentialRow, NoticeRow, OutboxRow, StreamRow, TenantRow,
+    },
     tenant::{ConnectionSettings, Scope},
 };
 
@@ -68,6 +70,28 @@ impl From<ConnectionRow> for ConnectionRecord {
     fn from(row: ConnectionRow) -> Self {
         let ConnectionRow { name, dialect, settings, created_us, .. } = row;
         Self { name, dialect, settings, created_at: created_us }
+    }
+}
+
+/// An application that a tenant's people use.
+#[derive(Debug, Clone, Serialize)]
+pub struct ApplicationRecord {
+    /// Its name.
+    pub name: String,
+    /// Ids of the groups whose members may use it.
+    pub groups: Vec<String>,
+    /// Whether sessions end there for who leaves one of the groups and stays in another.
+    pub revoke_on_privilege_loss: bool,
+    /// When it was made, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub created_at: i64,
+}
+
+impl From<ApplicationRow> for ApplicationRecord {
+    fn from(row: ApplicationRow) -> Self {
+        let ApplicationRow { name, groups, revoke_on_privilege_loss, created_us, .. } = row;
+        let groups = groups.iter().map(ToString::to_string).collect();
+        Self { name, groups, revoke_on_privilege_loss, created_at: created_us }
     }
 }
 
@@ -173,6 +197,11 @@ pub struct NewStream {
     pub subject_format: SubjectFormat,
     /// `aud` of the events; made from the stream's id if there is none.
     pub audience: Option<String>,
+    /// Name of the application that it is for; what happens to people at that
+    /// application alone goes there too.
+    pub application: Option<String>,
+    /// How groups are named in `token-claims-change`.
+    pub group_claim: GroupClaim,
 }
 
 /// A stream.
@@ -192,6 +221,8 @@ pub struct StreamRecord {
     pub events: Vec<EventUri>,
     /// `enabled`, `paused` or `disabled`.
     pub status: &'static str,
+    /// Name of the application that it is for.
+    pub application: Option<String>,
     /// Why it is paused.
     pub reason: Option<String>,
     /// How the last attempt at the first event that waits failed.
@@ -219,6 +250,7 @@ impl StreamRecord {
             audience: stream.audience,
             events: stream.events,
             status: stream.status.as_str(),
+            application: row.application,
             reason: row.reason,
             last_error: row.last_error,
             pending: row.pending,

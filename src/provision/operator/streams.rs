@@ -1,10 +1,14 @@
 //! Streams: where a tenant's events go.
 
 use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{EventRecord, NewStream, Operator, OperatorError, StreamRecord};
+use super::{
+    EventRecord, NewStream, Operator, OperatorError, StreamRecord, applications::no_application,
+};
 use crate::{
+    event::GroupClaim,
     store::{NewStreamRow, StreamStatus},
     tenant::{StreamId, receiver_url},
 };
@@ -14,7 +18,7 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// [`OperatorError::NotFound`] if there is no such tenant;
+    /// [`OperatorError::NotFound`] if there is no such tenant or application;
     /// [`OperatorError::Invalid`] if it carries nothing that is sent, its URL may
     /// not be used, or its authorization cannot be sent.
     pub async fn create_stream(
@@ -31,6 +35,10 @@ impl Operator {
             }
             None => None,
         };
+        let application = match &new.application {
+            Some(name) => Some(self.application_id(tenant, name).await?),
+            None => None,
+        };
         let audience = new
             .audience
             .unwrap_or_else(|| format!("{}/t/{tenant}/ssf/receivers/{id}", self.public_url));
@@ -38,7 +46,8 @@ impl Operator {
             id,
             description: new.description,
             sink: None,
-            settings: serde_json::json!({}),
+            application,
+            settings: settings(new.group_claim),
             audience,
             endpoint_url: new.push_url,
             authorization,
@@ -46,7 +55,9 @@ impl Operator {
             events: new.events,
             created_us: self.clock.now_us(),
         };
-        self.store.tenant(row.id).insert_stream(&stream).await?;
+        if !self.store.tenant(row.id).insert_stream(&stream).await? {
+            return Err(no_application(new.application.as_deref().unwrap_or_default()));
+        }
         self.stream_record(tenant, id).await
     }
 
@@ -178,6 +189,14 @@ impl Operator {
 
     fn poll_url(&self, tenant: &str, id: StreamId) -> String {
         format!("{}/t/{tenant}/ssf/poll/{id}", self.public_url)
+    }
+}
+
+/// What a stream keeps of what is set for it; defaults are not kept.
+fn settings(group_claim: GroupClaim) -> Value {
+    match group_claim == GroupClaim::default() {
+        true => json!({}),
+        false => json!({ "group_claim": group_claim.as_str() }),
     }
 }
 

@@ -57,6 +57,7 @@ impl House {
             id,
             description: String::new(),
             sink: None,
+            application: None,
             settings: serde_json::json!({}),
             audience: "https://app.example".to_owned(),
             endpoint_url: endpoint_url.map(str::to_owned),
