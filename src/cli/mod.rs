@@ -23,6 +23,7 @@ mod tenant;
 #[cfg(test)]
 mod tests;
 mod token;
+mod user;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -85,6 +86,9 @@ enum Command {
     /// Resource types that a tenant has besides users and groups, and their extensions.
     #[command(subcommand)]
     ResourceType(schema::TypeCommand),
+    /// People: what can be done to a user without the directory.
+    #[command(subcommand)]
+    User(user::Command),
     /// Events, in the order in which they were written.
     #[command(subcommand)]
     Events(events::Command),
@@ -145,6 +149,7 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::ResourceType(command) => {
             schema::run_type(command, &open(sources).await?, output).await?;
         }
+        Command::User(command) => user::run(command, &open(sources).await?, output).await?,
         Command::Events(command) => events::run(command, &open(sources).await?, output).await?,
         Command::Operator(command) => operator::run(command, &open(sources).await?, output).await?,
     }

@@ -12,6 +12,7 @@
 mod access;
 mod mapping;
 pub mod receive;
+mod revocation;
 mod set;
 mod sign;
 mod sink;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use access::GroupClaim;
 pub use mapping::{Cause, Change, Draft, Initiator, events};
+pub use revocation::session_revoked;
 pub use set::{SetClaims, jti};
 pub use sign::{SignError, SigningKey};
 pub use sink::{Kills, SinkKind};

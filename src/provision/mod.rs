@@ -19,6 +19,7 @@ mod read;
 mod record;
 mod replace;
 mod represent;
+mod revocation;
 
 use std::{sync::Arc, time::Duration};
 
@@ -41,6 +42,7 @@ use crate::{
 pub use asynchronous::{AsyncRequest, Asynchronous, Finished};
 pub use bulk::BulkAnswer;
 pub use notices::ConnectionLog;
+pub use revocation::{Revocation, RevocationError, Revoked, Revoker};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]

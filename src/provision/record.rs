@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{Access, Provisioner};
 use crate::{
+    clock::Clock,
     event::{self, Cause, Initiator, Subject},
     scim::{
         resource::{Document, ResourceId},
@@ -45,10 +46,17 @@ pub(super) struct Stamp {
     pub(super) at_us: i64,
 }
 
+impl Stamp {
+    /// The stamp of a request that began at that time.
+    pub(super) fn new(clock: &Clock, at_us: i64) -> Self {
+        Self { txn: format!("tx_{}", clock.new_id()), at_us }
+    }
+}
+
 impl Provisioner {
     /// The stamp of a request that begins now.
     pub(super) fn stamp(&self) -> Stamp {
-        Stamp { txn: format!("tx_{}", self.clock.new_id()), at_us: self.now_us() }
+        Stamp::new(&self.clock, self.now_us())
     }
 
     /// The events of a change, ready to be kept.

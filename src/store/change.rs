@@ -42,6 +42,8 @@ pub enum RowChange {
     },
     /// The same document under a new version: members changed.
     Touch,
+    /// It stays as it is: something is told about it.
+    Stay,
     /// The row goes.
     Delete,
 }
@@ -201,6 +203,7 @@ impl TenantTx {
                 }
                 pieces
             }
+            RowChange::Stay => vec![],
             RowChange::Touch => vec![Piece { name: "row", sql: self.touch_row(change) }],
             RowChange::Delete => vec![
                 Piece { name: "gone", sql: self.delete_values(change.id) },

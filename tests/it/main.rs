@@ -28,6 +28,7 @@ mod crash;
 mod cursors;
 mod custom;
 mod demo;
+mod deprovisioning;
 mod etag;
 mod events;
 mod filters;

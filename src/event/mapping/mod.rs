@@ -66,7 +66,7 @@ pub enum Initiator {
 }
 
 impl Initiator {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
             Self::User => "user",
@@ -111,7 +111,7 @@ pub struct Draft {
 // Places in the order of a transaction. What lies between and around them
 // (commands to session stores, webhooks, audit) is no event of a stream.
 const DISABLE: i16 = 2;
-const REVOKE: i16 = 3;
+pub(super) const REVOKE: i16 = 3;
 const STATE: i16 = 4;
 const NOTICE: i16 = 5;
 /// A new user is announced before it is activated.

@@ -6,7 +6,7 @@ use poem::{Body, Endpoint, IntoResponse, Request, Response, Result, http::header
 use poem_openapi::{SecurityScheme, auth::Bearer};
 
 use super::problem::{self, Failure, Problem};
-use crate::provision::operator::{Operator, OperatorError};
+use crate::provision::operator::{Operator, OperatorCaller, OperatorError};
 
 /// Largest body: that of a schema whose every attribute is described.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -14,24 +14,23 @@ const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 /// A token made by `muster operator token`.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "operator_token", checker = "was_checked")]
-pub(super) struct OperatorToken(());
-
-/// What [`check`] leaves in a request whose token is good.
-#[derive(Clone, Copy)]
-struct Checked;
+pub(super) struct OperatorToken(pub(super) OperatorCaller);
 
 /// Who knows which tokens are an operator's.
 pub(super) trait Accepted: Send + Sync {
-    /// Whether `token` is valid now.
+    /// Whose `token` is, if it is valid now.
     fn accepts(
         &self,
         token: &str,
-    ) -> impl Future<Output = std::result::Result<bool, OperatorError>> + Send;
+    ) -> impl Future<Output = std::result::Result<Option<OperatorCaller>, OperatorError>> + Send;
 }
 
 impl Accepted for Operator {
-    async fn accepts(&self, token: &str) -> std::result::Result<bool, OperatorError> {
-        Ok(self.authenticate_operator(token).await?.is_some())
+    async fn accepts(
+        &self,
+        token: &str,
+    ) -> std::result::Result<Option<OperatorCaller>, OperatorError> {
+        self.authenticate_operator(token).await
     }
 }
 
@@ -48,15 +47,15 @@ where
     let Some(token) = bearer(&request) else {
         return Ok(unauthorized("a token is needed, made by `muster operator token`", ""));
     };
-    match accepted.accepts(token).await {
-        Ok(true) => (),
-        Ok(false) => {
+    let caller = match accepted.accepts(token).await {
+        Ok(Some(caller)) => caller,
+        Ok(None) => {
             let detail = "the token is unknown, expired or not an operator's";
             return Ok(unauthorized(detail, ", error=\"invalid_token\""));
         }
         Err(error) => return Ok(Failure::from(error).into_response()),
-    }
-    request.extensions_mut().insert(Checked);
+    };
+    request.extensions_mut().insert(caller);
     api.call(request).await
 }
 
@@ -71,8 +70,8 @@ where
 }
 
 /// The scheme only documents; [`check`] has decided before.
-async fn was_checked(request: &Request, _token: Bearer) -> Option<()> {
-    request.extensions().get::<Checked>().map(|_| ())
+async fn was_checked(request: &Request, _token: Bearer) -> Option<OperatorCaller> {
+    request.extensions().get().cloned()
 }
 
 /// The bearer token of a request (RFC 6750 §2.1); the scheme's name ignores case.

@@ -10,6 +10,7 @@ mod applications;
 mod authenticate;
 mod connections;
 mod events;
+mod people;
 mod problem;
 mod schemas;
 mod streams;
@@ -42,6 +43,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         streams::Streams,
         schemas::Schemas,
         events::Events,
+        people::People,
     );
     OpenApiService::new(apis, "Muster administration", "1.0")
         .description(

@@ -4,6 +4,7 @@
 
 mod applications;
 mod connections;
+mod people;
 mod recheck;
 mod records;
 mod schemas;
@@ -23,6 +24,7 @@ use crate::{
 
 pub use applications::ApplicationChange;
 pub use connections::ConnectionChange;
+pub use people::{NameKind, RevokedSessions};
 pub use records::{
     ApplicationRecord, ConnectionRecord, EventRecord, IssuedToken, NewStream, NewTenant, NewToken,
     NoticeRecord, StreamRecord, TenantRecord, TokenRecord,

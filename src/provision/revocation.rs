@@ -1,0 +1,161 @@
+//! Ending somebody's sessions without a change of the account.
+//!
+//! An operator asks for it, or an identity provider does. It is written as a
+//! change is: the event and the audit entry commit together, and from then on
+//! delivery owes it to every receiver.
+
+use std::sync::Arc;
+
+use super::record::{Stamp, subject};
+use crate::{
+    clock::Clock,
+    event::{Cause, Initiator, session_revoked},
+    scim::{
+        resource::{Document, ResourceId},
+        schema::{Registry, ResourceType},
+    },
+    store::{
+        Audience, AuditEntry, Change, MemberChanges, OutboxEvent, PersonName, RowChange, Store,
+        StoreError, StoredResource, TenantTx,
+    },
+    tenant::TenantId,
+};
+
+/// Most people that one name may stand for: an address that more share tells
+/// nobody from the others.
+const MOST_PEOPLE: u32 = 16;
+
+/// Whose sessions end, and who says so.
+#[derive(Debug, Clone)]
+pub struct Revocation {
+    /// Whose. If the name stands for several people, those of all of them end.
+    pub person: PersonName,
+    /// Who asked, as the audit trail names them.
+    pub actor: String,
+    /// Why, for administrators; not empty.
+    pub reason: String,
+}
+
+/// Sessions that end from now on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// The transaction, by which its receipt is found.
+    pub txn: String,
+    /// Whose sessions.
+    pub users: Vec<ResourceId>,
+}
+
+/// Why nobody's sessions end.
+#[derive(Debug, thiserror::Error)]
+pub enum RevocationError {
+    /// The tenant has no such user.
+    #[error("no user has this name")]
+    Unknown,
+    /// The name tells too little.
+    #[error("more than {MOST_PEOPLE} users have this name")]
+    TooMany,
+    /// The store failed.
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+}
+
+/// Ends sessions. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Revoker {
+    store: Store,
+    clock: Clock,
+}
+
+impl Revoker {
+    /// Ends sessions of the people in `store`.
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self { store, clock }
+    }
+
+    /// Ends the sessions of a person, whether the account is active or not.
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationError::Unknown`] if there is no such user,
+    /// [`RevocationError::TooMany`] if there are too many.
+    pub async fn revoke(
+        &self,
+        tenant: TenantId,
+        revocation: Revocation,
+    ) -> Result<Revoked, RevocationError> {
+        let this = self.clone();
+        let stamp = Stamp::new(&self.clock, self.clock.now_us());
+        let shared = Arc::new((revocation, stamp));
+        self.store
+            .tenant(tenant)
+            .write(move |tx| {
+                let (this, shared) = (this.clone(), Arc::clone(&shared));
+                Box::pin(async move { this.revoke_in(tx, &shared.0, &shared.1).await })
+            })
+            .await
+    }
+
+    async fn revoke_in(
+        &self,
+        tx: &TenantTx,
+        revocation: &Revocation,
+        stamp: &Stamp,
+    ) -> Result<Revoked, RevocationError> {
+        let found = tx.users_named(&revocation.person, MOST_PEOPLE.saturating_add(1)).await?;
+        if MOST_PEOPLE < u32::try_from(found.len()).unwrap_or(u32::MAX) {
+            return Err(RevocationError::TooMany);
+        }
+        let mut users = Vec::new();
+        for id in found {
+            // Who is deleted meanwhile has no sessions left.
+            let Some(user) = tx.resource_for_update(ResourceType::USER, id).await? else {
+                continue;
+            };
+            tx.apply(&self.change(&user, revocation, stamp)?).await?;
+            users.push(id);
+        }
+        match users.is_empty() {
+            true => Err(RevocationError::Unknown),
+            false => Ok(Revoked { txn: stamp.txn.clone(), users }),
+        }
+    }
+
+    fn change(
+        &self,
+        user: &StoredResource,
+        revocation: &Revocation,
+        stamp: &Stamp,
+    ) -> Result<Change, StoreError> {
+        let document = Document::from_json(&user.document)
+            .map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let named = subject(&Registry::shared().user(), user.id, &document);
+        let occurred_at = stamp.at_us.div_euclid(1_000_000);
+        let cause = Cause { occurred_at, initiator: Initiator::Admin };
+        let draft = session_revoked(&named, &cause, &revocation.reason);
+        let event = OutboxEvent {
+            id: self.clock.new_id(),
+            audience: Audience::All,
+            uri: draft.uri,
+            payload: draft.payload.to_string(),
+            subject_key: user.id,
+            // A snapshot of plain strings always has a JSON form.
+            subject: serde_json::to_string(&draft.subject).unwrap_or_default(),
+        };
+        Ok(Change {
+            resource_type: ResourceType::USER,
+            id: user.id,
+            version: user.version,
+            at_us: stamp.at_us,
+            row: RowChange::Stay,
+            members: MemberChanges::default(),
+            txn: stamp.txn.clone(),
+            events: vec![event],
+            audit: AuditEntry {
+                id: self.clock.new_id(),
+                actor: revocation.actor.clone(),
+                action: "revoke sessions",
+                attributes: Vec::new(),
+            },
+        })
+    }
+}
