@@ -87,6 +87,8 @@ async fn stream(app: &TestApp, tenant: &TestTenant, push_url: Option<&str>) -> S
         events: vec![EventUri::SessionRevoked, EventUri::AccountDisabled],
         subject_format: SubjectFormat::Opaque,
         audience: None,
+        application: None,
+        group_claim: None,
     };
     app.operator().create_stream(tenant.name(), stream).await.unwrap()
 }
