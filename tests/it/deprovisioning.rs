@@ -5,7 +5,7 @@ mod revoke;
 use std::time::Duration;
 
 use muster::{
-    event::{EventUri, SubjectFormat},
+    event::{EventUri, GroupClaim, SubjectFormat},
     provision::operator::{NewStream, StreamRecord},
 };
 use reqwest::{Method, header::HeaderMap};
@@ -88,7 +88,7 @@ async fn stream(app: &TestApp, tenant: &TestTenant, push_url: Option<&str>) -> S
         subject_format: SubjectFormat::Opaque,
         audience: None,
         application: None,
-        group_claim: None,
+        group_claim: GroupClaim::default(),
     };
     app.operator().create_stream(tenant.name(), stream).await.unwrap()
 }
