@@ -95,7 +95,7 @@ impl App {
             clock.clone(),
             Arc::clone(&secret),
             &settings.base_url(),
-            settings.allow_http_receivers,
+            Arc::new(settings.receiver_rules()),
         );
         Ok(Self { operator, settings, store, clock, secret })
     }
@@ -158,7 +158,7 @@ impl Bound {
         let later = asynchronous.clone();
         let keys = KeyRing::new(store.clone(), secret);
         let issuer = Issuer::new(keys.clone(), &public_url);
-        let pusher = Pusher::new(OutgoingClient::new(settings.allow_http_receivers)?);
+        let pusher = Pusher::new(OutgoingClient::new(settings.receiver_rules())?);
         let worker =
             DeliveryWorker::new(store.clone(), keys, issuer.clone(), pusher, clock.clone());
         let poller = Poller::new(store.clone(), issuer, clock.clone(), shutdown.clone());

@@ -6,13 +6,17 @@
 //! default, TOML file, environment, flag.
 
 mod load;
+mod receivers;
 #[cfg(test)]
 mod tests;
 mod value;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use crate::tenant::receiver_url::ReceiverRules;
+
 pub use load::{ConfigError, Loaded, Origin, Sources};
+pub use receivers::{Networks, Ports};
 pub use value::{DatabaseTarget, DatabaseUrl, HttpUrl, LogFilter, LogFormat, OpsListen, Setting};
 
 /// What is known of one setting apart from its value.
@@ -119,6 +123,13 @@ settings! {
     /// Whether event receivers on loopback may be reached over plain HTTP, for trials.
     /// Default false.
     allow_http_receivers: bool = false,
+    /// Networks that are not public in which event receivers may be, such as
+    /// `10.1.0.0/16,fd00:1::/32`. Default: none.
+    receiver_networks: Networks = Networks::default(),
+    /// Ports of event receivers beside 443, such as `8443,9443`. Default: none.
+    receiver_ports: Ports = Ports::default(),
+    /// Days for which deliveries that were made are kept, 1 to 90. Default 7.
+    delivered_days: u32 = 7,
     /// What is logged, as directives such as `info,muster::delivery=debug`. Default
     /// `info,sea_orm_migration=warn,sqlx=warn`: no statements and no steps of migrations.
     log: LogFilter = LogFilter::default(),
@@ -158,6 +169,14 @@ impl Settings {
         self.tls_cert.is_some()
     }
 
+    /// Where events may be sent.
+    pub fn receiver_rules(&self) -> ReceiverRules {
+        ReceiverRules::default()
+            .with_loopback(self.allow_http_receivers)
+            .with_networks(self.receiver_networks.0.clone())
+            .with_ports(&self.receiver_ports.0)
+    }
+
     /// Time that a filter without an index may take.
     pub fn scan_limit(&self) -> Duration {
         Duration::from_millis(self.scan_limit_ms)
@@ -193,6 +212,9 @@ impl Settings {
                 "`max_body_bytes` is {}: expected at least 1024",
                 self.max_body_bytes
             ));
+        }
+        if !(1..=90).contains(&self.delivered_days) {
+            return Err(format!("`delivered_days` is {}: expected 1 to 90", self.delivered_days));
         }
         if self.max_results < self.default_page {
             return Err(format!(

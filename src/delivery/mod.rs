@@ -21,6 +21,7 @@ mod outgoing;
 pub mod poll;
 pub mod push;
 mod queue;
+mod resolver;
 mod seats;
 mod sink;
 pub mod worker;

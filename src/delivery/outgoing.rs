@@ -1,27 +1,32 @@
 //! The one client that speaks to addresses which tenants configure.
 //!
 //! It follows no redirect, keeps no cookie, uses no proxy, and reads no more of
-//! an answer than it needs: the other side is not trusted.
+//! an answer than it needs: the other side is not trusted. Addresses are checked
+//! when a connection is made, and the connection goes to an address that was
+//! checked; see [`ReceiverRules`].
 
-use std::time::Duration;
+use std::{error::Error, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, header::HeaderName};
 use reqwest::{Client, Url, redirect::Policy};
 
-use crate::tenant::receiver_url;
+use super::resolver::{Lookup, NoAddress, Resolver, System};
+use crate::tenant::receiver_url::ReceiverRules;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For a whole request, from connecting to the last byte read.
 pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of an answer that are read unless a [`Call`] wants more.
 pub(super) const MAX_ANSWER: usize = 4096;
+const MAX_HEADERS: usize = 64;
+const MAX_HEADER_BYTES: u32 = 16 * 1024;
 const USER_AGENT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
 
 /// Sends requests to receivers, within the rules for addresses.
 #[derive(Debug, Clone)]
 pub struct OutgoingClient {
     http: Client,
-    allow_http_loopback: bool,
+    rules: Arc<ReceiverRules>,
 }
 
 /// Why no answer came.
@@ -30,6 +35,9 @@ pub enum OutgoingError {
     /// We may not connect there.
     #[error("the address is refused: {0}")]
     Refused(&'static str),
+    /// The name leads to no address to which we may connect; it may again.
+    #[error("the name leads to no address that is allowed")]
+    NoAddress,
     /// No connection, or no trusted one.
     #[error("could not connect")]
     Connect,
@@ -74,27 +82,39 @@ impl Answer {
 }
 
 impl OutgoingClient {
-    /// A client that speaks https only; with `allow_http_loopback` also http to
-    /// this machine itself, for trying things out.
+    /// A client that connects where `rules` allow.
     ///
     /// # Errors
     ///
     /// [`OutgoingError::Setup`] if the system has no certificates to trust.
-    pub fn new(allow_http_loopback: bool) -> Result<Self, OutgoingError> {
+    pub fn new(rules: ReceiverRules) -> Result<Self, OutgoingError> {
+        Self::resolving(rules, System)
+    }
+
+    /// A client that finds addresses with `lookup`.
+    pub(super) fn resolving(
+        rules: ReceiverRules,
+        lookup: impl Lookup,
+    ) -> Result<Self, OutgoingError> {
+        let rules = Arc::new(rules);
         let http = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
+            .dns_resolver(Resolver::new(Arc::clone(&rules), lookup))
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TOTAL_TIMEOUT)
+            .http1_max_headers(MAX_HEADERS)
+            .http2_max_header_list_size(MAX_HEADER_BYTES)
             .build()
             .map_err(|_| OutgoingError::Setup)?;
-        Ok(Self { http, allow_http_loopback })
+        Ok(Self { http, rules })
     }
 
+    /// Addresses in the URL itself are checked here; no resolver is asked for them.
     fn allowed(&self, url: &str) -> Result<Url, OutgoingError> {
-        receiver_url::check(url, self.allow_http_loopback).map_err(OutgoingError::Refused)
+        self.rules.check(url).map_err(OutgoingError::Refused)
     }
 
     /// Posts `body` and reads the start of the answer.
@@ -145,9 +165,22 @@ impl OutgoingClient {
 fn fault(error: &reqwest::Error) -> OutgoingError {
     if error.is_timeout() {
         OutgoingError::Timeout
+    } else if is_caused_by_address(error) {
+        OutgoingError::NoAddress
     } else if error.is_connect() {
         OutgoingError::Connect
     } else {
         OutgoingError::Broken
     }
+}
+
+fn is_caused_by_address(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&dyn Error> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<NoAddress>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

@@ -4,6 +4,7 @@
 mod backoff;
 mod claims;
 mod keys;
+mod outgoing;
 mod poll;
 mod push;
 mod sinks;

@@ -8,7 +8,10 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::delivery::{Outcome, OutgoingClient, OutgoingError, ReceiverError, push::Pusher};
+use crate::{
+    delivery::{Outcome, OutgoingClient, OutgoingError, ReceiverError, push::Pusher},
+    tenant::receiver_url::ReceiverRules,
+};
 
 /// Takes one request, answers it with `answer`, and gives the request.
 async fn receive(listener: TcpListener, answer: String) -> String {
@@ -26,7 +29,7 @@ async fn receive(listener: TcpListener, answer: String) -> String {
 async fn exchange(authorization: Option<&str>, answer: &str) -> (Outcome, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/in?a=b", listener.local_addr().unwrap());
-    let pusher = Pusher::new(OutgoingClient::new(true).unwrap());
+    let pusher = Pusher::new(OutgoingClient::new(ReceiverRules::trial()).unwrap());
     let secret = authorization.map(SecretString::from);
     tokio::join!(
         pusher.push(&url, secret.as_ref(), "h.c.s".to_owned()),
@@ -122,7 +125,7 @@ async fn nobody_there_is_an_outcome() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
-    let pusher = Pusher::new(OutgoingClient::new(true).unwrap());
+    let pusher = Pusher::new(OutgoingClient::new(ReceiverRules::trial()).unwrap());
 
     let outcome = pusher.push(&url, None, "h.c.s".to_owned()).await;
 
@@ -133,7 +136,7 @@ async fn nobody_there_is_an_outcome() {
 async fn a_refused_address_is_not_connected_to() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let pusher = Pusher::new(OutgoingClient::new(false).unwrap());
+    let pusher = Pusher::new(OutgoingClient::new(ReceiverRules::default()).unwrap());
 
     let outcome = pusher.push(&url, None, "h.c.s".to_owned()).await;
 

@@ -32,7 +32,7 @@ use crate::{
         self, AuditEntry, Location, MigrateCommand, NewStreamRow, NewTenantRow, OutboxEvent,
         RowChange, SecretKey, Store, StoreError, generate,
     },
-    tenant::{StreamId, TenantId},
+    tenant::{StreamId, TenantId, receiver_url::ReceiverRules},
 };
 
 const AUDIENCE: &str = "https://app.example/events";
@@ -146,7 +146,7 @@ impl House {
     }
 
     fn worker(&self) -> DeliveryWorker {
-        let pusher = Pusher::new(OutgoingClient::new(true).unwrap());
+        let pusher = Pusher::new(OutgoingClient::new(ReceiverRules::trial()).unwrap());
         let (store, clock) = (self.store.clone(), self.clock.clone());
         DeliveryWorker::new(store, self.keys(), self.issuer(), pusher, clock)
     }

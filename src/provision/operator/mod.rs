@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     store::{KeyError, SecretKey, Store, StoreError, TenantRow, TenantState, TenantStore},
-    tenant::TokenHash,
+    tenant::{TokenHash, receiver_url::ReceiverRules},
 };
 
 pub use applications::ApplicationChange;
@@ -80,20 +80,20 @@ pub struct Operator {
     clock: Clock,
     secret: Arc<SecretKey>,
     public_url: Arc<str>,
-    /// Whether receivers on loopback may be reached over plain HTTP.
-    allow_http_receivers: bool,
+    receiver_rules: Arc<ReceiverRules>,
 }
 
 impl Operator {
-    /// The use cases over `store`; what is secret is sealed with `secret`.
+    /// The use cases over `store`; what is secret is sealed with `secret`, and
+    /// events go only where `receiver_rules` allow.
     pub fn new(
         store: Store,
         clock: Clock,
         secret: Arc<SecretKey>,
         public_url: &str,
-        allow_http_receivers: bool,
+        receiver_rules: Arc<ReceiverRules>,
     ) -> Self {
-        Self { store, clock, secret, public_url: public_url.into(), allow_http_receivers }
+        Self { store, clock, secret, public_url: public_url.into(), receiver_rules }
     }
 
     /// Whether `token` is a valid operator's token, and which.

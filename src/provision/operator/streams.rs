@@ -10,7 +10,7 @@ use super::{
 use crate::{
     event::GroupClaim,
     store::{NewStreamRow, StreamStatus},
-    tenant::{StreamId, receiver_url},
+    tenant::StreamId,
 };
 
 impl Operator {
@@ -154,11 +154,17 @@ impl Operator {
         if new.authorization.as_ref().is_some_and(|text| !is_header(text.expose_secret())) {
             return invalid("`authorization` cannot be sent as the value of a header");
         }
-        match receiver_url::check(url, self.allow_http_receivers) {
+        self.check_receiver_url(url)
+    }
+
+    /// Whether events may be sent to `url`.
+    pub(super) fn check_receiver_url(&self, url: &str) -> Result<(), OperatorError> {
+        match self.receiver_rules.check(url) {
             Ok(_) => Ok(()),
             Err(rule) => Err(OperatorError::Invalid(format!(
-                "the push URL is refused: {rule}; the setting `allow_http_receivers` allows \
-                 http to this machine itself, for trials"
+                "the URL of the receiver is refused: {rule}; the settings `receiver_networks` and \
+                 `receiver_ports` allow more, and `allow_http_receivers` http to this machine \
+                 itself, for trials"
             ))),
         }
     }

@@ -82,7 +82,7 @@ impl Case {
             now_us: NOW_US,
             keys: None,
         };
-        let client = OutgoingClient::new(true).unwrap();
+        let client = OutgoingClient::new(crate::tenant::receiver_url::ReceiverRules::trial()).unwrap();
         sink::send(self.kind, &Http::new(&client).patient(PATIENCE), &parcel).await
     }
 
