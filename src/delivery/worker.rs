@@ -18,7 +18,7 @@ use super::{
     measure,
     push::Pusher,
     queue::{Group, Queue},
-    sink::{self, Parcel, http::Http},
+    sink::{Parcel, Sinks, http::Http},
 };
 use crate::{
     clock::Clock,
@@ -43,6 +43,7 @@ pub struct DeliveryWorker {
     pusher: Pusher,
     clock: Clock,
     leases: Leases,
+    sinks: Sinks,
 }
 
 /// Whether a subject's next claim may follow.
@@ -68,7 +69,8 @@ impl DeliveryWorker {
     /// A worker that signs as `issuer` and sends with what `keys` hold; call
     /// [`DeliveryWorker::run`].
     pub fn new(store: Store, keys: KeyRing, issuer: Issuer, pusher: Pusher, clock: Clock) -> Self {
-        Self { store, keys, issuer, pusher, clock, leases: Leases::default() }
+        let (leases, sinks) = (Leases::default(), Sinks::default());
+        Self { store, keys, issuer, pusher, clock, leases, sinks }
     }
 
     /// Delivers until `shutdown`. An attempt that has begun is finished and
@@ -251,7 +253,7 @@ impl DeliveryWorker {
                     now_us: self.clock.now_us(),
                     keys: Some(&self.keys),
                 };
-                sink::send(*kind, &Http::new(self.pusher.client()), &parcel).await
+                self.sinks.send(*kind, &Http::new(self.pusher.client()), &parcel).await
             }
         }
     }

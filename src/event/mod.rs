@@ -18,6 +18,7 @@ mod sign;
 mod sink;
 mod subject;
 mod uri;
+pub mod webhook;
 
 #[cfg(test)]
 mod tests;

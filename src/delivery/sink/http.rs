@@ -28,18 +28,19 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 #[derive(Debug)]
 pub(in crate::delivery) struct Http<'a> {
     client: &'a OutgoingClient,
-    patience: Duration,
+    /// At most so long for each request, whatever it says itself.
+    patience: Option<Duration>,
 }
 
 impl<'a> Http<'a> {
     pub(in crate::delivery) fn new(client: &'a OutgoingClient) -> Self {
-        Self { client, patience: TOTAL_TIMEOUT }
+        Self { client, patience: None }
     }
 
-    /// With another limit for each request.
+    /// With a limit for every request.
     #[cfg(test)]
     pub(in crate::delivery) fn patient(self, patience: Duration) -> Self {
-        Self { patience, ..self }
+        Self { patience: Some(patience), ..self }
     }
 
     /// Makes a request; whatever is answered is `Ok`.
@@ -53,7 +54,7 @@ impl<'a> Http<'a> {
                 url: draft.url,
                 headers: draft.headers,
                 body: draft.body,
-                patience: self.patience,
+                patience: self.patience.unwrap_or(draft.patience),
                 room: draft.room,
             })
             .await
@@ -66,6 +67,7 @@ pub(in crate::delivery) struct Draft {
     url: String,
     headers: HeaderMap,
     body: String,
+    patience: Duration,
     room: usize,
     /// Why it cannot be sent.
     fault: Option<&'static str>,
@@ -80,6 +82,7 @@ impl Draft {
             url: url.into(),
             headers,
             body: String::new(),
+            patience: TOTAL_TIMEOUT,
             room: MAX_ANSWER,
             fault: None,
         }
@@ -148,6 +151,12 @@ impl Draft {
     /// With a body as it is; its type is a header.
     pub(in crate::delivery) fn text(mut self, body: String) -> Self {
         self.body = body;
+        self
+    }
+
+    /// With another limit than usual, from connecting to the last byte read.
+    pub(in crate::delivery) fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 

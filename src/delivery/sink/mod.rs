@@ -5,17 +5,22 @@
 //! note what would be said.
 
 mod back_channel_logout;
+mod cloud_events;
 pub(super) mod command;
 pub(super) mod http;
 mod settings;
 mod token_revocation;
 mod vendor;
+mod webhook;
+
+use std::fmt;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use serde_json::Value;
 
 use self::{
+    cloud_events::CloudEvents,
     command::{Connector, carry_out},
     http::Http,
     settings::{Common, Secrets, Target},
@@ -52,31 +57,54 @@ pub(super) trait Sink: Send + Sync {
     async fn send(&self, http: &Http<'_>, parcel: &Parcel<'_>) -> Outcome;
 }
 
-/// What speaks to a kind of receiver.
-#[derive(Clone, Copy)]
-enum Speaker {
-    Sink(&'static dyn Sink),
-    Connector(&'static dyn Connector),
+/// What speaks to receivers of every kind, with what it remembers of them.
+#[derive(Default)]
+pub(super) struct Sinks {
+    cloud_events: CloudEvents,
 }
 
-/// What speaks to receivers of a kind, if this program can.
-fn of(kind: SinkKind) -> Option<Speaker> {
-    match kind {
-        SinkKind::Webhook | SinkKind::CloudEvents | SinkKind::Nats => None,
-        SinkKind::TokenRevocation => Some(Speaker::Connector(&token_revocation::TokenRevocation)),
-        SinkKind::BackChannelLogout => {
-            Some(Speaker::Connector(&back_channel_logout::BackChannelLogout))
+/// What speaks to a kind of receiver.
+enum Speaker<'a> {
+    Sink(&'a dyn Sink),
+    Connector(&'a dyn Connector),
+}
+
+impl Sinks {
+    /// What speaks to receivers of a kind, if this program can.
+    fn of(&self, kind: SinkKind) -> Option<Speaker<'_>> {
+        match kind {
+            SinkKind::Webhook => Some(Speaker::Sink(&webhook::Webhook)),
+            SinkKind::CloudEvents => Some(Speaker::Sink(&self.cloud_events)),
+            SinkKind::Nats => None,
+            SinkKind::TokenRevocation => {
+                Some(Speaker::Connector(&token_revocation::TokenRevocation))
+            }
+            SinkKind::BackChannelLogout => {
+                Some(Speaker::Connector(&back_channel_logout::BackChannelLogout))
+            }
+            vendor => vendor::connector(vendor).map(|it| Speaker::Connector(it)),
         }
-        vendor => vendor::connector(vendor).map(Speaker::Connector),
+    }
+
+    /// Makes one attempt to tell a receiver of `kind`.
+    pub(super) async fn send(
+        &self,
+        kind: SinkKind,
+        http: &Http<'_>,
+        parcel: &Parcel<'_>,
+    ) -> Outcome {
+        match self.of(kind) {
+            Some(Speaker::Sink(sink)) => sink.send(http, parcel).await,
+            Some(Speaker::Connector(connector)) => carry_out(connector, http, parcel).await,
+            None => Outcome::NotReady,
+        }
     }
 }
 
-/// Makes one attempt to tell a receiver of `kind`.
-pub(super) async fn send(kind: SinkKind, http: &Http<'_>, parcel: &Parcel<'_>) -> Outcome {
-    match of(kind) {
-        Some(Speaker::Sink(sink)) => sink.send(http, parcel).await,
-        Some(Speaker::Connector(connector)) => carry_out(connector, http, parcel).await,
-        None => Outcome::NotReady,
+/// Shows nothing of what it remembers.
+impl fmt::Debug for Sinks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sinks").finish_non_exhaustive()
     }
 }
 
@@ -91,7 +119,9 @@ pub(super) fn check(
     settings: &Value,
     secrets: Option<&SecretString>,
 ) -> Result<(), String> {
-    let speaker = of(kind).ok_or_else(|| format!("`kind`: {} is not served", kind.as_str()))?;
+    let sinks = Sinks::default();
+    let speaker =
+        sinks.of(kind).ok_or_else(|| format!("`kind`: {} is not served", kind.as_str()))?;
     let secrets = Secrets::parse(secrets)?;
     match speaker {
         Speaker::Sink(sink) => sink.check(&Target { endpoint_url, settings, secrets: &secrets }),

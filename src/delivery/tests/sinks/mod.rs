@@ -1,7 +1,9 @@
 //! Sinks against stand-ins for what they speak to.
 
 mod back_channel_logout;
+mod cloud_events;
 mod token_revocation;
+mod webhook;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,11 +14,11 @@ use uuid::Uuid;
 use crate::{
     delivery::{
         Commanded, Outcome, OutgoingClient, OutgoingError, Refusal, Remedy,
-        sink::{self, Parcel, http::Http},
+        sink::{self, Parcel, Sinks, http::Http},
     },
     event::{EventUri, SinkKind, Subject, SubjectFormat, jti},
     store::{Claim, DeliveryMethod, Stream, StreamStatus},
-    tenant::{StreamId, TenantId},
+    tenant::{StreamId, TenantId, receiver_url::ReceiverRules},
 };
 
 #[path = "../../../../tests/it/support/stand_in.rs"]
@@ -27,7 +29,7 @@ pub(super) use stand_in::{Heard, Reply, StandIn};
 
 /// The tenant's issuer.
 pub(super) const ISSUER: &str = "https://roll.example/t/acme";
-/// When every event happens and is told, in microseconds since 1970.
+/// When every event happens, in microseconds since 1970.
 pub(super) const NOW_US: i64 = 1_790_000_000_000_000;
 /// A request that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -41,6 +43,8 @@ pub(super) struct Case {
     pub(super) settings: Value,
     pub(super) secrets: Value,
     pub(super) subject: Subject,
+    /// When it is told, in microseconds since 1970.
+    pub(super) now_us: i64,
 }
 
 impl Case {
@@ -53,7 +57,7 @@ impl Case {
             email: Some("barbara@acme.example".to_owned()),
             ..Subject::stream("7b0d5c0e".to_owned())
         };
-        Self { kind, path, settings, secrets, subject }
+        Self { kind, path, settings, secrets, subject, now_us: NOW_US }
     }
 
     /// Refuses or takes the configuration, as when it is saved.
@@ -70,6 +74,11 @@ impl Case {
 
     /// As [`Case::tell`], at an address.
     pub(super) async fn tell_at(&self, address: &str, uri: EventUri) -> Outcome {
+        self.tell_with(&Sinks::default(), address, uri).await
+    }
+
+    /// As [`Case::tell_at`], by sinks that may remember something.
+    pub(super) async fn tell_with(&self, sinks: &Sinks, address: &str, uri: EventUri) -> Outcome {
         let endpoint_url = format!("{address}{}", self.path);
         let claim = self.claim(&endpoint_url, uri);
         let secrets = SecretString::from(self.secrets.to_string());
@@ -79,11 +88,11 @@ impl Case {
             secrets: Some(&secrets),
             issuer: ISSUER,
             jti: &jti(claim.event_id, claim.stream.id.0),
-            now_us: NOW_US,
+            now_us: self.now_us,
             keys: None,
         };
-        let client = OutgoingClient::new(crate::tenant::receiver_url::ReceiverRules::trial()).unwrap();
-        sink::send(self.kind, &Http::new(&client).patient(PATIENCE), &parcel).await
+        let client = OutgoingClient::new(ReceiverRules::trial()).unwrap();
+        sinks.send(self.kind, &Http::new(&client).patient(PATIENCE), &parcel).await
     }
 
     /// One attempt at a revocation, with these answers: the requests and the outcome.
