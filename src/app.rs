@@ -18,7 +18,7 @@ use crate::{
     config::{DatabaseTarget, Settings},
     delivery::{
         OutgoingClient, OutgoingError, issue::Issuer, keys::KeyRing, poll::Poller, push::Pusher,
-        worker::DeliveryWorker,
+        rotation::Rotation, worker::DeliveryWorker,
     },
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{Asynchronous, Limits, Provisioner, operator::Operator},
@@ -96,7 +96,8 @@ impl App {
             Arc::clone(&secret),
             &settings.base_url(),
             Arc::new(settings.receiver_rules()),
-        );
+        )
+        .with_key_times(settings.key_times());
         Ok(Self { operator, settings, store, clock, secret })
     }
 
@@ -156,6 +157,8 @@ impl Bound {
         let provisioner = provisioner(&settings, store.clone(), clock.clone(), cursors);
         let asynchronous = Asynchronous::new(provisioner.clone(), Arc::clone(&secret));
         let later = asynchronous.clone();
+        let times = settings.key_times();
+        let rotation = Rotation::new(store.clone(), Arc::clone(&secret), clock.clone(), times);
         let keys = KeyRing::new(store.clone(), secret);
         let issuer = Issuer::new(keys.clone(), &public_url);
         let pusher = Pusher::new(OutgoingClient::new(settings.receiver_rules())?);
@@ -180,6 +183,7 @@ impl Bound {
         let mut tasks = JoinSet::new();
         tasks.spawn(background(later.run(shutdown.clone())));
         tasks.spawn(background(worker.run(shutdown.clone())));
+        tasks.spawn(background(rotation.run(shutdown.clone())));
         let (kept, stop) = (store.clone(), shutdown.clone());
         tasks.spawn(background(async move { log.run(kept, stop).await }));
         if let Some(ops) = ops {

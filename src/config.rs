@@ -13,7 +13,7 @@ mod value;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use crate::tenant::receiver_url::ReceiverRules;
+use crate::tenant::{KeyTimes, receiver_url::ReceiverRules};
 
 pub use load::{ConfigError, Loaded, Origin, Sources};
 pub use receivers::{Networks, Ports};
@@ -106,6 +106,15 @@ settings! {
     /// File with the key that encrypts signing keys and receiver secrets in the database;
     /// made at the first start. Default `./muster.key`.
     secret_key_file: PathBuf = PathBuf::from("./muster.key"),
+    /// Days after which a tenant's signing key is replaced by a new one; 0 for by command alone.
+    /// Default 90.
+    signing_key_days: u32 = 90,
+    /// Time for which the key set shows a new signing key before it is used, in seconds. Shorter
+    /// than the 900 for which receivers may keep the key set is for trials. Default 86400 (1 day).
+    signing_key_lead_s: u64 = 86_400,
+    /// Time for which the key set shows a signing key after its last use, in seconds.
+    /// Default 1209600 (14 days).
+    signing_key_kept_s: u64 = 1_209_600,
     /// Largest request body, in bytes. Default 8388608 (8 MiB).
     max_body_bytes: usize = 8 * 1024 * 1024,
     /// Connections served at a time; more wait. Default 10000.
@@ -180,6 +189,16 @@ impl Settings {
     /// Time that a filter without an index may take.
     pub fn scan_limit(&self) -> Duration {
         Duration::from_millis(self.scan_limit_ms)
+    }
+
+    /// How long signing keys live.
+    pub fn key_times(&self) -> KeyTimes {
+        let days = u64::from(self.signing_key_days);
+        KeyTimes {
+            shown_before: Duration::from_secs(self.signing_key_lead_s),
+            kept_after: Duration::from_secs(self.signing_key_kept_s),
+            replaced_after: (0 < days).then(|| Duration::from_hours(24 * days)),
+        }
     }
 
     /// Checks what the type of a single setting cannot say.

@@ -11,6 +11,7 @@ mod duration;
 mod events;
 mod failure;
 mod flags;
+mod key;
 mod migrate;
 mod openapi;
 mod operator;
@@ -77,6 +78,9 @@ enum Command {
     /// Applications that a tenant's people use, and the groups that let them in.
     #[command(subcommand)]
     Application(application::Command),
+    /// Keys that sign a tenant's events, and their replacement.
+    #[command(subcommand)]
+    Key(key::Command),
     /// Streams: receivers of a tenant's security events.
     #[command(subcommand)]
     Stream(stream::Command),
@@ -144,6 +148,7 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Application(command) => {
             application::run(command, &open(sources).await?, output).await?;
         }
+        Command::Key(command) => key::run(command, &open(sources).await?, output).await?,
         Command::Stream(command) => stream::run(command, &open(sources).await?, output).await?,
         Command::Schema(command) => schema::run(command, &open(sources).await?, output).await?,
         Command::ResourceType(command) => {

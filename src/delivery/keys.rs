@@ -11,9 +11,11 @@ use crate::{
     tenant::{StreamId, TenantId},
 };
 
-/// Another process may have changed a key or credential; this late we notice. An
-/// old signing key stays in the key set far longer.
-const KEY_AGE: Duration = Duration::from_mins(1);
+/// Another process may have changed a credential; this late we notice.
+const CREDENTIAL_AGE: Duration = Duration::from_mins(1);
+/// Another process may have revoked a signing key; this late we notice. Changes
+/// of this process are noticed at once.
+const SIGNING_KEY_AGE: Duration = Duration::from_secs(10);
 const CACHED_KEYS: u64 = 10_000;
 
 /// What lies sealed in the database and is needed for every Set, opened for a
@@ -22,14 +24,26 @@ const CACHED_KEYS: u64 = 10_000;
 pub struct KeyRing {
     store: Store,
     secret: Arc<SecretKey>,
-    signing: Cache<TenantId, Arc<SigningKey>>,
+    signing: Cache<TenantId, Opened>,
     authorizations: Cache<StreamId, Option<Arc<SecretString>>>,
+}
+
+/// A signing key, and the number of changes to keys when it was opened.
+#[derive(Debug, Clone)]
+struct Opened {
+    key: Arc<SigningKey>,
+    changes: u64,
 }
 
 impl KeyRing {
     /// Opens what is in `store` with `secret`.
     pub fn new(store: Store, secret: Arc<SecretKey>) -> Self {
-        Self { store, secret, signing: cache(), authorizations: cache() }
+        Self {
+            store,
+            secret,
+            signing: cache(SIGNING_KEY_AGE),
+            authorizations: cache(CREDENTIAL_AGE),
+        }
     }
 
     /// The key that signs the tenant's events.
@@ -38,12 +52,16 @@ impl KeyRing {
     ///
     /// [`KeyError`] if the store does not give it or it does not open.
     pub async fn active(&self, tenant: TenantId) -> Result<Arc<SigningKey>, KeyError> {
-        if let Some(key) = self.signing.get(&tenant).await {
-            return Ok(key);
+        // Read first: a change that comes while the key is read makes it out of date.
+        let changes = self.store.signing_key_changes();
+        if let Some(opened) = self.signing.get(&tenant).await
+            && opened.changes == changes
+        {
+            return Ok(opened.key);
         }
         let sealed = self.store.signing_key(tenant).await.map_err(KeyError::Store)?;
         let key = Arc::new(self.secret.open_signing_key(tenant, &sealed)?);
-        self.signing.insert(tenant, Arc::clone(&key)).await;
+        self.signing.insert(tenant, Opened { key: Arc::clone(&key), changes }).await;
         Ok(key)
     }
 
@@ -82,10 +100,10 @@ impl KeyRing {
     }
 }
 
-fn cache<K, V>() -> Cache<K, V>
+fn cache<K, V>(age: Duration) -> Cache<K, V>
 where
     K: Hash + Eq + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
 {
-    Cache::builder().max_capacity(CACHED_KEYS).time_to_live(KEY_AGE).build()
+    Cache::builder().max_capacity(CACHED_KEYS).time_to_live(age).build()
 }

@@ -22,6 +22,7 @@ pub mod poll;
 pub mod push;
 mod queue;
 mod resolver;
+pub mod rotation;
 mod seats;
 mod sink;
 pub mod worker;

@@ -42,7 +42,12 @@ mod user_names;
 mod view;
 
 use std::{
-    fmt, future::Future, panic::AssertUnwindSafe, path::PathBuf, pin::Pin, sync::Arc,
+    fmt,
+    future::Future,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -74,8 +79,8 @@ pub use notice::NoticeRow;
 pub use outbox::OutboxRow;
 pub use person::PersonName;
 pub use resource::StoredResource;
-pub use secret_key::{KeyError, SecretKey, generate, kid};
-pub use signing_key::SealedKey;
+pub use secret_key::{KeyError, SecretKey, generate, kid, make_signing_key};
+pub use signing_key::{KeyState, NewSigningKey, SealedKey, SigningKeyRow, Successor};
 pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamRow, StreamStatus};
 pub use tenants::{NewTenantRow, TenantRow, TenantState};
 pub use view::{TenantTx, View};
@@ -113,6 +118,7 @@ enum Backend {
 pub struct Store {
     backend: Backend,
     appended: Arc<Notify>,
+    signing_keys: Arc<AtomicU64>,
     registries: Cache<(TenantId, i64), Arc<Registry>>,
 }
 
@@ -135,7 +141,7 @@ impl Store {
             }
         };
         let registries = Cache::new(custom_schema::REMEMBERED);
-        Ok(Self { backend, appended: Arc::default(), registries })
+        Ok(Self { backend, appended: Arc::default(), signing_keys: Arc::default(), registries })
     }
 
     /// The store as `tenant` sees it.

@@ -11,8 +11,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::{ExposeSecret, SecretSlice, SecretString, zeroize::Zeroizing};
 use time::OffsetDateTime;
 
-use super::{SealedKey, StoreError};
+use super::{NewSigningKey, SealedKey, StoreError};
 use crate::{
+    clock::Clock,
     event::{SignError, SigningKey},
     scim::query::{CURSOR_KEY_BYTES, CursorKey},
     tenant::{StreamId, TenantId},
@@ -241,4 +242,25 @@ pub fn kid(tenant_name: &str, now_us: i64, random: [u8; 4]) -> String {
 pub fn generate(kid: String) -> Result<SigningKey, KeyError> {
     let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(|_| KeyError::Generate)?;
     SigningKey::new(kid, pair).map_err(KeyError::Signing)
+}
+
+/// Makes and seals a signing key for a tenant.
+///
+/// # Errors
+///
+/// [`KeyError`] if the library refuses.
+pub async fn make_signing_key(
+    secret: Arc<SecretKey>,
+    clock: &Clock,
+    tenant: TenantId,
+    tenant_name: &str,
+) -> Result<NewSigningKey, KeyError> {
+    let created_us = clock.now_us();
+    let kid = kid(tenant_name, created_us, clock.random());
+    let made = tokio::task::spawn_blocking(move || {
+        let key = generate(kid)?;
+        let public_jwk = key.public_jwk();
+        Ok(NewSigningKey { key: secret.seal_signing_key(tenant, &key)?, public_jwk, created_us })
+    });
+    made.await.map_err(|_| KeyError::Generate)?
 }

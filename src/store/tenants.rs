@@ -6,8 +6,8 @@ use sea_orm::QueryResult;
 use serde_json::Value;
 
 use super::{
-    SealedKey, Store, StoreError, TenantStore, TenantTx, View, signing_key::insert_signing_key,
-    statement::Sql,
+    KeyState, NewSigningKey, SealedKey, Store, StoreError, TenantStore, TenantTx, View,
+    signing_key::insert_signing_key, statement::Sql,
 };
 use crate::tenant::TenantId;
 
@@ -148,7 +148,12 @@ impl Store {
                 Box::pin(async move {
                     let row = tx.insert_tenant_row(&new).await?;
                     let key = (*seal)(row.id)?;
-                    let sql = insert_signing_key(row.id, &key, &new.public_jwk, new.created_us);
+                    let key = NewSigningKey {
+                        key,
+                        public_jwk: new.public_jwk.clone(),
+                        created_us: new.created_us,
+                    };
+                    let sql = insert_signing_key(row.id, &key, KeyState::Active, None);
                     View::run(tx, sql).await?;
                     Ok(row)
                 })

@@ -4,6 +4,7 @@
 //! service keeps its SHA-256 only. Which tenant a request acts for comes from the
 //! credential, never from what the client writes.
 
+mod keys;
 pub mod receiver_url;
 mod settings;
 mod token;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 use crate::scim::{dialect::Dialect, resource::ResourceId, schema::Registry};
 
+pub use keys::KeyTimes;
 pub use settings::{ConnectionSettings, MediaType, PatchResponse, SettingsError};
 pub use token::{Token, TokenHash, TokenKind};
 

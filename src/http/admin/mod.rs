@@ -10,6 +10,7 @@ mod applications;
 mod authenticate;
 mod connections;
 mod events;
+mod keys;
 mod people;
 mod problem;
 mod schemas;
@@ -41,6 +42,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         tokens::Tokens,
         applications::Applications,
         streams::Streams,
+        keys::Keys,
         schemas::Schemas,
         events::Events,
         people::People,

@@ -86,6 +86,21 @@ pub(super) struct Notice {
     last_at: String,
 }
 
+/// A signing key, without its private half.
+#[derive(Debug, Object)]
+pub(super) struct SigningKey {
+    /// Its name in tokens and in the key set.
+    kid: String,
+    /// `active` (it signs), `published` (it will) or `retired` (it did).
+    state: String,
+    /// When it was made (RFC 3339).
+    created_at: String,
+    /// When a published one begins to sign (RFC 3339).
+    used_from: Option<String>,
+    /// When a retired one leaves the key set (RFC 3339).
+    kept_until: Option<String>,
+}
+
 /// A token, without its secret.
 #[derive(Debug, Object)]
 pub(super) struct Token {

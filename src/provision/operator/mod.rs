@@ -4,6 +4,7 @@
 
 mod applications;
 mod connections;
+mod keys;
 mod people;
 mod recheck;
 mod records;
@@ -19,15 +20,15 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     store::{KeyError, SecretKey, Store, StoreError, TenantRow, TenantState, TenantStore},
-    tenant::{TokenHash, receiver_url::ReceiverRules},
+    tenant::{KeyTimes, TokenHash, receiver_url::ReceiverRules},
 };
 
 pub use applications::ApplicationChange;
 pub use connections::ConnectionChange;
 pub use people::{NameKind, RevokedSessions};
 pub use records::{
-    ApplicationRecord, ConnectionRecord, EventRecord, IssuedToken, NewStream, NewTenant, NewToken,
-    NoticeRecord, StreamRecord, TenantRecord, TokenRecord,
+    ApplicationRecord, ConnectionRecord, EventRecord, IssuedToken, KeyRecord, NewStream, NewTenant,
+    NewToken, NoticeRecord, StreamRecord, TenantRecord, TokenRecord,
 };
 
 /// Why an operator's command was not done.
@@ -79,6 +80,7 @@ pub struct Operator {
     store: Store,
     clock: Clock,
     secret: Arc<SecretKey>,
+    key_times: KeyTimes,
     public_url: Arc<str>,
     receiver_rules: Arc<ReceiverRules>,
 }
@@ -93,7 +95,14 @@ impl Operator {
         public_url: &str,
         receiver_rules: Arc<ReceiverRules>,
     ) -> Self {
-        Self { store, clock, secret, public_url: public_url.into(), receiver_rules }
+        Self {
+            store,
+            clock,
+            secret,
+            key_times: KeyTimes::default(),
+            public_url: public_url.into(),
+            receiver_rules,
+        }
     }
 
     /// Whether `token` is a valid operator's token, and which.

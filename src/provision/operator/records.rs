@@ -11,7 +11,8 @@ use crate::{
     scim::{date_time, dialect::Dialect},
     store::DeliveryMethod,
     store::{
-        ApplicationRow, ConnectionRow, CredentialRow, NoticeRow, OutboxRow, StreamRow, TenantRow,
+        ApplicationRow, ConnectionRow, CredentialRow, KeyState, NoticeRow, OutboxRow,
+        SigningKeyRow, StreamRow, TenantRow,
     },
     tenant::{ConnectionSettings, Scope},
 };
@@ -169,6 +170,36 @@ impl From<CredentialRow> for TokenRecord {
             expires_at: row.expires_us,
             last_used_at: row.last_used_us,
             revoked_at: row.revoked_us,
+        }
+    }
+}
+
+/// A signing key, without its private half.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyRecord {
+    /// Its name in tokens and in the key set.
+    pub kid: String,
+    /// `active`, `published` or `retired`.
+    pub state: &'static str,
+    /// When it was made, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub created_at: i64,
+    /// When a published one begins to sign.
+    #[serde(serialize_with = "optional_date_time")]
+    pub used_from: Option<i64>,
+    /// When a retired one leaves the key set.
+    #[serde(serialize_with = "optional_date_time")]
+    pub kept_until: Option<i64>,
+}
+
+impl From<SigningKeyRow> for KeyRecord {
+    fn from(row: SigningKeyRow) -> Self {
+        Self {
+            kid: row.kid,
+            state: row.state.as_str(),
+            created_at: row.created_us,
+            used_from: row.due_us.filter(|_| row.state == KeyState::Published),
+            kept_until: row.due_us.filter(|_| row.state == KeyState::Retired),
         }
     }
 }

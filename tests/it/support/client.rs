@@ -27,6 +27,7 @@ const SHOWN: usize = 4000;
 const ALL_EVENTS: u32 = 1000;
 
 /// A tenant, with a token that may read and write.
+#[derive(Clone)]
 pub(crate) struct TestTenant {
     app: TestApp,
     name: String,

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -89,7 +90,14 @@ pub(crate) struct Process {
 impl Process {
     /// Starts the service and waits until it serves.
     pub(crate) async fn start(home: &Home) -> Self {
-        let log = home.folder.path().join("log");
+        Self::start_with(home, &[]).await
+    }
+
+    /// As [`Process::start`], with more arguments; several may serve one home.
+    pub(crate) async fn start_with(home: &Home, arguments: &[&str]) -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let log = home.folder.path().join(format!("log-{number}"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("MUSTER_") {
@@ -101,6 +109,7 @@ impl Process {
             .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "off", "--log-format=json"])
             .args(["--public-url", PUBLIC_URL, "--allow-http-receivers=true"])
             .args(["--database-url", &home.url])
+            .args(arguments)
             .arg("--secret-key-file")
             .arg(home.folder.path().join("muster.key"))
             .stdin(Stdio::null())
@@ -111,6 +120,11 @@ impl Process {
         let mut process = Self { child, address: String::new(), log };
         process.address = format!("http://{}", process.wait_for_address().await);
         process
+    }
+
+    /// What it logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
     }
 
     /// The address that is listened on, such as `http://127.0.0.1:41234`.
