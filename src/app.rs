@@ -21,7 +21,7 @@ use crate::{
         rotation::Rotation, worker::DeliveryWorker,
     },
     http::{self, Public, Served, ops::Ready, serve, tls},
-    provision::{Asynchronous, Limits, Provisioner, operator::Operator},
+    provision::{Asynchronous, Limits, Provisioner, operator::Operator, ssf::Transmitter},
     scim::query::CursorKey,
     store::{self, KeyError, Location, SealedKey, SecretKey, Store, StoreError},
     telemetry,
@@ -159,6 +159,13 @@ impl Bound {
         let later = asynchronous.clone();
         let times = settings.key_times();
         let rotation = Rotation::new(store.clone(), Arc::clone(&secret), clock.clone(), times);
+        let transmitter = Transmitter::new(
+            store.clone(),
+            clock.clone(),
+            Arc::clone(&secret),
+            &public_url,
+            settings.allow_http_receivers,
+        );
         let keys = KeyRing::new(store.clone(), secret);
         let issuer = Issuer::new(keys.clone(), &public_url);
         let pusher = Pusher::new(OutgoingClient::new(settings.receiver_rules())?);
@@ -171,6 +178,7 @@ impl Bound {
             provisioner: provisioner.clone(),
             asynchronous,
             operator,
+            transmitter,
             poller,
             max_body_bytes: settings.max_body_bytes,
         };

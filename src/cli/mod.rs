@@ -16,6 +16,7 @@ mod migrate;
 mod openapi;
 mod operator;
 mod output;
+mod receiver;
 mod schema;
 mod serve;
 mod settings;
@@ -81,7 +82,10 @@ enum Command {
     /// Keys that sign a tenant's events, and their replacement.
     #[command(subcommand)]
     Key(key::Command),
-    /// Streams: receivers of a tenant's security events.
+    /// Receivers: applications that manage event streams of their own (SSF 1.0).
+    #[command(subcommand)]
+    Receiver(receiver::Command),
+    /// Streams: where a tenant's security events go.
     #[command(subcommand)]
     Stream(stream::Command),
     /// Schemas that a tenant has besides those of the RFC.
@@ -149,6 +153,7 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
             application::run(command, &open(sources).await?, output).await?;
         }
         Command::Key(command) => key::run(command, &open(sources).await?, output).await?,
+        Command::Receiver(command) => receiver::run(command, &open(sources).await?, output).await?,
         Command::Stream(command) => stream::run(command, &open(sources).await?, output).await?,
         Command::Schema(command) => schema::run(command, &open(sources).await?, output).await?,
         Command::ResourceType(command) => {

@@ -65,7 +65,9 @@ const COLUMNS: &Columns = &[
 ];
 
 fn scope(name: &str) -> Result<Scope, String> {
-    Scope::parse(name).ok_or_else(|| format!("expected one of {}", Scope::list(&Scope::ALL)))
+    let offered = &Scope::OF_CONNECTIONS;
+    let found = Scope::parse(name).filter(|scope| offered.contains(scope));
+    found.ok_or_else(|| format!("expected one of {}", Scope::list(offered)))
 }
 
 /// Does what `command` says.

@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     scim::ScimError,
     store::Store,
-    tenant::{Caller, Scope, TokenHash},
+    tenant::{Caller, EventCaller, Scope, TokenHash},
 };
 
 /// How long a credential is believed without asking the database: a revoked
@@ -36,6 +36,7 @@ pub(super) struct Authenticator {
     store: Store,
     clock: Clock,
     callers: Cache<TokenHash, Arc<Caller>>,
+    event_callers: Cache<TokenHash, Arc<EventCaller>>,
     noted: Cache<uuid::Uuid, ()>,
 }
 
@@ -45,6 +46,7 @@ impl Authenticator {
             store,
             clock,
             callers: Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build(),
+            event_callers: Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build(),
             noted: Cache::builder().max_capacity(REMEMBERED).time_to_live(NOTED).build(),
         }
     }
@@ -76,11 +78,40 @@ impl Authenticator {
         let caller = self.store.caller(&hash, now_us).await?.ok_or_else(invalid_token)?;
         let caller = Arc::new(caller);
         self.callers.insert(hash, Arc::clone(&caller)).await;
-        if !self.noted.contains_key(&caller.credential) {
-            self.noted.insert(caller.credential, ()).await;
-            self.store.note_use(caller.credential, now_us).await?;
-        }
+        self.note_use(caller.credential, now_us).await?;
         Ok(caller)
+    }
+
+    /// Who asks for events of that tenant's URL.
+    pub(super) async fn event_caller(
+        &self,
+        request: &Request,
+        tenant: &str,
+    ) -> Result<Arc<EventCaller>, Refusal> {
+        let presented = Presented::of(request)?;
+        let (hash, now_us) = (TokenHash::of(presented.token), self.clock.now_us());
+        let caller = match self.event_callers.get(&hash).await {
+            Some(caller) => caller,
+            None => {
+                let found = self.store.event_caller(&hash, now_us).await?;
+                let caller = Arc::new(found.ok_or_else(invalid_token)?);
+                self.event_callers.insert(hash, Arc::clone(&caller)).await;
+                self.note_use(caller.credential, now_us).await?;
+                caller
+            }
+        };
+        match *caller.tenant_name == *tenant && now_us < caller.expires_us && presented.as_bearer {
+            true => Ok(caller),
+            false => Err(invalid_token()),
+        }
+    }
+
+    async fn note_use(&self, credential: uuid::Uuid, now_us: i64) -> Result<(), Refusal> {
+        if !self.noted.contains_key(&credential) {
+            self.noted.insert(credential, ()).await;
+            self.store.note_use(credential, now_us).await?;
+        }
+        Ok(())
     }
 }
 
@@ -140,10 +171,11 @@ fn challenge(status: StatusCode, detail: &str, challenge: &'static str) -> Refus
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
-/// Refuses a caller whose token lacks `scope` (RFC 6750 §3.1).
-pub(super) fn require(caller: &Caller, scope: Scope) -> Result<(), Refusal> {
-    match caller.may(scope) {
-        true => Ok(()),
-        false => Err(ScimError::LacksScope { scope: scope.as_str() }.into()),
+/// Refuses a caller whose token has none of `scopes` (RFC 6750 §3.1); the answer
+/// names the first.
+pub(super) fn require_any(caller: &EventCaller, scopes: &[Scope]) -> Result<(), Refusal> {
+    match (caller.may_any(scopes), scopes.first()) {
+        (false, Some(scope)) => Err(ScimError::LacksScope { scope: scope.as_str() }.into()),
+        _ => Ok(()),
     }
 }

@@ -28,7 +28,7 @@ use self::{auth::Authenticator, error::Refusal, events::Events, log::Told};
 use crate::{
     clock::Clock,
     delivery::poll::Poller,
-    provision::{Asynchronous, Provisioner, operator::Operator},
+    provision::{Asynchronous, Provisioner, operator::Operator, ssf::Transmitter},
     store::Store,
 };
 
@@ -50,6 +50,8 @@ pub struct Served {
     pub asynchronous: Asynchronous,
     /// The operator's API.
     pub operator: Operator,
+    /// What receivers of events do with their streams.
+    pub transmitter: Transmitter,
     /// Polling of events.
     pub poller: Poller,
     /// Largest body of a request, in bytes.
@@ -75,7 +77,7 @@ impl Public {
                 authenticator.clone(),
                 served.max_body_bytes,
             ),
-            events: Events::new(served.store, authenticator, served.poller),
+            events: Events::new(served.store, authenticator, served.transmitter, served.poller),
             admin: Box::new(ToDynEndpoint(admin.map_to_response())),
         }
     }
@@ -87,6 +89,9 @@ impl Public {
                 Ok(response) => response,
                 Err(error) => error.into_response(),
             };
+        }
+        if let Some(document) = path.strip_prefix("/.well-known/") {
+            return self.events.well_known(&request, document).await.unwrap_or_else(nowhere);
         }
         let Some((tenant, rest)) = tenant_of(&path) else { return nowhere() };
         match scim_path(rest) {

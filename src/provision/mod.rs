@@ -20,6 +20,7 @@ mod record;
 mod replace;
 mod represent;
 mod revocation;
+pub mod ssf;
 
 use std::{sync::Arc, time::Duration};
 

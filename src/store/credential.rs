@@ -91,7 +91,7 @@ impl TenantStore {
                 d.revoked_us, d.subject_id
              from credential d
              left join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
-             where d.tenant_id = ?",
+             where d.receiver_id is null and d.tenant_id = ?",
         )
         .bind(self.tenant.get())
         .push(" order by d.created_us");

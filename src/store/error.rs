@@ -13,6 +13,8 @@ pub enum UniqueKey {
     ConnectionName,
     /// An application's name.
     ApplicationName,
+    /// A receiver's name.
+    ReceiverName,
 }
 
 /// A failure of the store.
@@ -107,6 +109,7 @@ fn unique_key(constraint: &str) -> Option<UniqueKey> {
         ("tenant_name", "tenant.name", UniqueKey::TenantName),
         ("connection_name", "connection.name", UniqueKey::ConnectionName),
         ("application_name", "application.name", UniqueKey::ApplicationName),
+        ("receiver_name", "receiver.name", UniqueKey::ReceiverName),
     ];
     keys.into_iter()
         .find(|(name, column, _)| constraint.contains(name) || constraint.contains(column))

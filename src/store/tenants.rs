@@ -108,11 +108,13 @@ impl TenantTx {
 const TENANT: &str = "select id, name, state, subject_issuer, created_us from tenant";
 
 /// Tables of a tenant's rows, in the order in which they can go.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "delivery",
+    "stream_subject",
     "stream",
     "application_group",
     "application",
+    "receiver",
     "outbox",
     "audit_entry",
     "membership",
@@ -243,6 +245,7 @@ fn delete_rows(table: &str, tenant: TenantId) -> Sql {
         "unique_value" => "resource_type, path, value_key",
         "credential" => "token_hash",
         "connection_notice" => "connection_id, kind, detail",
+        "stream_subject" => "stream_id, subject",
         _ => "id",
     };
     Sql::new(&format!("delete from {table} where tenant_id = ?"))

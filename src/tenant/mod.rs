@@ -54,6 +54,17 @@ impl fmt::Display for StreamId {
     }
 }
 
+/// The id of a receiver, which is its OAuth client's too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReceiverId(pub Uuid);
+
+impl fmt::Display for ReceiverId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A right that a token carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Scope {
@@ -66,11 +77,24 @@ pub enum Scope {
     /// Poll event streams.
     #[serde(rename = "ssf.poll")]
     Poll,
+    /// See the configuration and status of a receiver's streams, and poll them.
+    #[serde(rename = "ssf.read")]
+    SsfRead,
+    /// Do everything with a receiver's streams.
+    #[serde(rename = "ssf.manage")]
+    SsfManage,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Poll];
+    pub const ALL: [Self; 5] =
+        [Self::Read, Self::Write, Self::Poll, Self::SsfRead, Self::SsfManage];
+
+    /// Those that a connection's token may carry.
+    pub const OF_CONNECTIONS: [Self; 3] = [Self::Read, Self::Write, Self::Poll];
+
+    /// Those that a receiver's token may carry (CAEP Interoperability Profile 1.0 §2.7).
+    pub const OF_RECEIVERS: [Self; 3] = [Self::SsfRead, Self::SsfManage, Self::Poll];
 
     /// The scope's name in tokens, settings and challenges.
     pub fn as_str(self) -> &'static str {
@@ -78,6 +102,8 @@ impl Scope {
             Self::Read => "scim.read",
             Self::Write => "scim.write",
             Self::Poll => "ssf.poll",
+            Self::SsfRead => "ssf.read",
+            Self::SsfManage => "ssf.manage",
         }
     }
 
@@ -138,6 +164,31 @@ impl Caller {
     /// Whether the credential carries `scope`.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
+    }
+}
+
+/// Whom a request for events acts for: a receiver with streams of its own, or
+/// who reads the streams that the operator made.
+#[derive(Debug, Clone)]
+pub struct EventCaller {
+    /// The tenant whose events the request may touch.
+    pub tenant: TenantId,
+    /// The tenant's name, as it stands in URLs.
+    pub tenant_name: Arc<str>,
+    /// The credential's id.
+    pub credential: Uuid,
+    /// The receiver; none for a connection's token.
+    pub receiver: Option<ReceiverId>,
+    /// What the credential may do.
+    pub scopes: Arc<[Scope]>,
+    /// When the credential ends, in microseconds since 1970.
+    pub expires_us: i64,
+}
+
+impl EventCaller {
+    /// Whether the credential carries one of `scopes`.
+    pub fn may_any(&self, scopes: &[Scope]) -> bool {
+        scopes.iter().any(|scope| self.scopes.contains(scope))
     }
 }
 

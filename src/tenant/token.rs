@@ -11,6 +11,10 @@ pub enum TokenKind {
     Tenant,
     /// The operator's API.
     Operator,
+    /// Access tokens: a receiver's OAuth client secret.
+    Receiver,
+    /// One tenant's event streams, as a receiver.
+    Access,
 }
 
 impl TokenKind {
@@ -19,6 +23,8 @@ impl TokenKind {
         match self {
             Self::Tenant => "muster_scim_",
             Self::Operator => "muster_operator_",
+            Self::Receiver => "muster_receiver_",
+            Self::Access => "muster_ssf_",
         }
     }
 }

@@ -360,7 +360,7 @@ fn access(tenant: TenantId) -> Access {
         dialect: Dialect::Generic,
         settings: Arc::default(),
         registry,
-        scopes: Scope::ALL.into(),
+        scopes: Scope::OF_CONNECTIONS.into(),
         expires_us: i64::MAX,
     };
     Access { caller: Arc::new(caller), resource_type }

@@ -207,7 +207,7 @@ on_both_databases! {
         // A57, R179, R185, R469
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         let (user, group) = one_of_each(&globex).await;
-        let (all, _) = acme.issue(&Scope::ALL, HOUR).await;
+        let (all, _) = acme.issue(&Scope::OF_CONNECTIONS, HOUR).await;
         acme.with_token(&all).request(Method::GET, "/Users").await.expect(200);
 
         refused_everywhere(&globex.with_token(&all), &user, &group).await;
@@ -259,7 +259,7 @@ on_both_databases! {
         // A59, R179
         let acme = app.new_tenant().await;
         let (user, group) = one_of_each(&acme).await;
-        let (token, id) = acme.issue(&Scope::ALL, HOUR).await;
+        let (token, id) = acme.issue(&Scope::OF_CONNECTIONS, HOUR).await;
         let other = acme.with_token(&token);
         other.get(&user).await.expect(200);
 
@@ -274,7 +274,7 @@ on_both_databases! {
         // A59, R179, R181
         let acme = app.new_tenant().await;
         let (user, group) = one_of_each(&acme).await;
-        let (token, _) = acme.issue(&Scope::ALL, Duration::from_secs(3)).await;
+        let (token, _) = acme.issue(&Scope::OF_CONNECTIONS, Duration::from_secs(3)).await;
         let other = acme.with_token(&token);
         other.get(&user).await.expect(200);
 

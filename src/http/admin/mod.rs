@@ -13,6 +13,7 @@ mod events;
 mod keys;
 mod people;
 mod problem;
+mod receivers;
 mod schemas;
 mod streams;
 mod tenants;
@@ -41,6 +42,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         connections::Connections,
         tokens::Tokens,
         applications::Applications,
+        receivers::Receivers,
         streams::Streams,
         keys::Keys,
         schemas::Schemas,

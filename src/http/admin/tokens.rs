@@ -69,9 +69,11 @@ enum Revoked {
 
 fn scopes(names: Option<Vec<String>>) -> Result<Vec<Scope>, Failure> {
     let Some(names) = names else { return Ok(vec![Scope::Read, Scope::Write]) };
-    let scopes = names.iter().map(|name| Scope::parse(name)).collect::<Option<Vec<_>>>();
+    let offered = &Scope::OF_CONNECTIONS;
+    let known = |name: &String| Scope::parse(name).filter(|scope| offered.contains(scope));
+    let scopes = names.iter().map(known).collect::<Option<Vec<_>>>();
     scopes.filter(|scopes| !scopes.is_empty()).ok_or_else(|| {
-        Failure::bad_request(format!("`scopes`: expected some of {}", Scope::list(&Scope::ALL)))
+        Failure::bad_request(format!("`scopes`: expected some of {}", Scope::list(offered)))
     })
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::problem::Failure;
-use crate::provision::operator::IssuedToken;
+use crate::provision::operator::{IssuedReceiver, IssuedToken};
 
 /// A tenant: an organisation whose people are kept.
 #[derive(Debug, Object)]
@@ -164,6 +164,44 @@ pub(super) struct Stream {
     pending: i64,
 }
 
+/// A receiver of events, without its secret.
+#[derive(Debug, Object)]
+pub(super) struct Receiver {
+    /// Its id.
+    id: String,
+    /// Its name.
+    name: String,
+    /// Its OAuth client id.
+    client_id: String,
+    /// What its tokens may do.
+    scopes: Vec<String>,
+    /// Seconds without a sign of it until its polled streams are paused.
+    inactivity_timeout: Option<i64>,
+    /// Streams that it has.
+    streams: i64,
+    /// When it was made (RFC 3339).
+    created_at: String,
+    /// When it was revoked (RFC 3339).
+    revoked_at: Option<String>,
+}
+
+/// A new receiver, with its secret.
+#[derive(Debug, Object)]
+pub(super) struct SecretReceiver {
+    /// Its OAuth client secret, shown this once.
+    client_secret: String,
+    /// Where it gets tokens.
+    token_url: String,
+    /// Its id.
+    id: String,
+    /// Its name.
+    name: String,
+    /// Its OAuth client id.
+    client_id: String,
+    /// What its tokens may do.
+    scopes: Vec<String>,
+}
+
 /// An event, as it was committed.
 #[derive(Debug, Object)]
 pub(super) struct Event {
@@ -217,4 +255,17 @@ pub(super) fn items(values: Vec<Value>) -> List<Any<Value>> {
 pub(super) fn new_token(issued: &IssuedToken) -> Result<SecretToken, Failure> {
     let Token { id, label, expires_at, .. } = view(&issued.record)?;
     Ok(SecretToken { token: issued.token.expose_secret().to_owned(), id, label, expires_at })
+}
+
+/// The view of a new receiver.
+pub(super) fn new_receiver(issued: &IssuedReceiver) -> Result<SecretReceiver, Failure> {
+    let Receiver { id, name, client_id, scopes, .. } = view(&issued.record)?;
+    Ok(SecretReceiver {
+        client_secret: issued.client_secret.expose_secret().to_owned(),
+        token_url: issued.token_url.clone(),
+        id,
+        name,
+        client_id,
+        scopes,
+    })
 }

@@ -6,6 +6,7 @@ mod applications;
 mod connections;
 mod keys;
 mod people;
+mod receivers;
 mod recheck;
 mod records;
 mod schemas;
@@ -27,8 +28,9 @@ pub use applications::ApplicationChange;
 pub use connections::ConnectionChange;
 pub use people::{NameKind, RevokedSessions};
 pub use records::{
-    ApplicationRecord, ConnectionRecord, EventRecord, IssuedToken, KeyRecord, NewStream, NewTenant,
-    NewToken, NoticeRecord, StreamRecord, TenantRecord, TokenRecord,
+    ApplicationRecord, ConnectionRecord, EventRecord, IssuedReceiver, IssuedToken, KeyRecord,
+    NewReceiver, NewStream, NewTenant, NewToken, NoticeRecord, ReceiverRecord, StreamRecord,
+    TenantRecord, TokenRecord,
 };
 
 /// Why an operator's command was not done.

@@ -11,7 +11,7 @@ use crate::{
     scim::{date_time, dialect::Dialect},
     store::DeliveryMethod,
     store::{
-        ApplicationRow, ConnectionRow, CredentialRow, KeyState, NoticeRow, OutboxRow,
+        ApplicationRow, ConnectionRow, CredentialRow, KeyState, NoticeRow, OutboxRow, ReceiverRow,
         SigningKeyRow, StreamRow, TenantRow,
     },
     tenant::{ConnectionSettings, Scope},
@@ -211,6 +211,66 @@ pub struct IssuedToken {
     pub token: SecretString,
     /// What is kept of it.
     pub record: TokenRecord,
+}
+
+/// A receiver to be made.
+#[derive(Debug, Clone)]
+pub struct NewReceiver {
+    /// Its name: lower-case letters, digits and hyphens.
+    pub name: String,
+    /// What its tokens may do.
+    pub scopes: Vec<Scope>,
+    /// How long without a sign of it until its polled streams are paused.
+    pub inactivity_timeout: Option<Duration>,
+}
+
+/// A receiver as it is listed: never its secret.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReceiverRecord {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Its OAuth client id.
+    pub client_id: String,
+    /// What its tokens may do.
+    pub scopes: Vec<Scope>,
+    /// Seconds without a sign of it until its polled streams are paused.
+    pub inactivity_timeout: Option<i64>,
+    /// Streams that it has.
+    pub streams: i64,
+    /// When it was made, in microseconds since 1970.
+    #[serde(serialize_with = "date_time")]
+    pub created_at: i64,
+    /// When it was revoked.
+    #[serde(serialize_with = "optional_date_time")]
+    pub revoked_at: Option<i64>,
+}
+
+impl From<ReceiverRow> for ReceiverRecord {
+    fn from(row: ReceiverRow) -> Self {
+        Self {
+            id: row.id.0,
+            name: row.name,
+            client_id: row.id.to_string(),
+            scopes: row.scopes,
+            inactivity_timeout: row.inactivity_s,
+            streams: row.streams,
+            created_at: row.created_us,
+            revoked_at: row.revoked_us,
+        }
+    }
+}
+
+/// A receiver that was just made; its secret can be read here and nowhere else.
+#[derive(Debug, Clone)]
+pub struct IssuedReceiver {
+    /// What is kept of it.
+    pub record: ReceiverRecord,
+    /// Where it gets tokens.
+    pub token_url: String,
+    /// Its OAuth client secret.
+    pub client_secret: SecretString,
 }
 
 /// A stream to be made.

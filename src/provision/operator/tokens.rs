@@ -40,6 +40,10 @@ impl Operator {
         if new.scopes.is_empty() {
             return Err(OperatorError::Invalid("a token needs at least one scope".to_owned()));
         }
+        if let Some(scope) = new.scopes.iter().find(|it| !Scope::OF_CONNECTIONS.contains(it)) {
+            let detail = format!("the scope {scope} is for receivers, not for connections");
+            return Err(OperatorError::Invalid(detail));
+        }
         let connections = store.connections().await?;
         let connection = connections.into_iter().find(|row| row.name == new.connection);
         let connection = connection
