@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::{
     event::SigningKey,
-    store::{KeyError, SecretKey, Store},
+    store::{KeyError, SecretKey, Store, Stream},
     tenant::{StreamId, TenantId},
 };
 
@@ -25,7 +25,8 @@ pub struct KeyRing {
     store: Store,
     secret: Arc<SecretKey>,
     signing: Cache<TenantId, Opened>,
-    authorizations: Cache<StreamId, Option<Arc<SecretString>>>,
+    /// By the configuration they belong to: a new one has a new credential.
+    authorizations: Cache<(StreamId, i64), Option<Arc<SecretString>>>,
 }
 
 /// A signing key, and the number of changes to keys when it was opened.
@@ -72,19 +73,20 @@ impl KeyRing {
     /// [`KeyError`] if the store does not give it or it does not open.
     pub async fn authorization(
         &self,
-        tenant: TenantId,
-        stream: StreamId,
+        stream: &Stream,
     ) -> Result<Option<Arc<SecretString>>, KeyError> {
-        if let Some(known) = self.authorizations.get(&stream).await {
+        let (tenant, id) = (stream.tenant, stream.id);
+        let place = (id, stream.changed_us);
+        if let Some(known) = self.authorizations.get(&place).await {
             return Ok(known);
         }
-        let sealed = self.store.stream_authorization(tenant, stream).await;
+        let sealed = self.store.stream_authorization(tenant, id).await;
         let authorization = match sealed.map_err(KeyError::Store)? {
-            Some(sealed) => Some(self.secret.open_authorization(tenant, stream, &sealed)?),
+            Some(sealed) => Some(self.secret.open_authorization(tenant, id, &sealed)?),
             None => None,
         };
         let authorization = authorization.map(Arc::new);
-        self.authorizations.insert(stream, authorization.clone()).await;
+        self.authorizations.insert(place, authorization.clone()).await;
         Ok(authorization)
     }
 
@@ -95,8 +97,8 @@ impl KeyRing {
     }
 
     /// Forgets the receiver's credential, which may have been replaced.
-    pub async fn forget_authorization(&self, stream: StreamId) {
-        self.authorizations.invalidate(&stream).await;
+    pub async fn forget_authorization(&self, stream: &Stream) {
+        self.authorizations.invalidate(&(stream.id, stream.changed_us)).await;
     }
 }
 

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    store::{Claim, DeliveryMethod, Finish, Said, Store, StoreError, StreamStatus},
+    store::{Claim, DeliveryMethod, Finish, Said, Store, StoreError},
     telemetry::causes,
-    tenant::{StreamId, TenantId},
+    tenant::{EventCaller, StreamId, TenantId},
 };
 
 /// Sets in one answer, whatever the receiver asks for.
@@ -159,15 +159,16 @@ impl Poller {
     ///
     /// # Errors
     ///
-    /// [`PollError::UnknownStream`] if the tenant has no such stream, or it is
+    /// [`PollError::UnknownStream`] if the caller has no such stream, or it is
     /// not polled.
     pub async fn poll(
         &self,
-        tenant: TenantId,
+        caller: &EventCaller,
         stream: StreamId,
         request: &PollRequest,
     ) -> Result<PollAnswer, PollError> {
-        let mut runs = self.is_running(tenant, stream).await?;
+        let tenant = caller.tenant;
+        self.check(caller, stream).await?;
         self.take_back(tenant, stream, request).await?;
         if request.max_events == 0 {
             return Ok(PollAnswer::default());
@@ -175,7 +176,7 @@ impl Poller {
         let seat = self.seats.take(stream);
         let end = Instant::now() + HOLD;
         let wake_up = self.store.appended();
-        while runs {
+        loop {
             // Listen before looking, as in the worker.
             let mut appended = pin!(wake_up.notified());
             appended.as_mut().enable();
@@ -189,9 +190,8 @@ impl Poller {
                 () = tokio::time::sleep_until(end.min(Instant::now() + LOOK)) => (),
                 () = self.sent_home(&seat) => return Ok(PollAnswer::default()),
             }
-            runs = self.is_running(tenant, stream).await?;
+            self.check(caller, stream).await?;
         }
-        Ok(PollAnswer::default())
     }
 
     async fn sent_home(&self, seat: &Seat) {
@@ -201,11 +201,16 @@ impl Poller {
         }
     }
 
-    /// Whether the stream gives events out now (SSF 1.0 §8.1.2.1).
-    async fn is_running(&self, tenant: TenantId, stream: StreamId) -> Result<bool, PollError> {
-        match self.store.stream(tenant, stream).await? {
-            Some(stream) if matches!(stream.method, DeliveryMethod::Poll) => {
-                Ok(stream.status == StreamStatus::Enabled)
+    /// Whether the stream is the caller's and is polled. One that is paused or
+    /// disabled has nothing to give, and is waited for all the same: an answer at once
+    /// would be asked for again at once.
+    async fn check(&self, caller: &EventCaller, stream: StreamId) -> Result<(), PollError> {
+        match self.store.stream(caller.tenant, stream).await? {
+            Some(stream)
+                if matches!(stream.method, DeliveryMethod::Poll)
+                    && stream.receiver == caller.receiver =>
+            {
+                Ok(())
             }
             _ => Err(PollError::UnknownStream),
         }

@@ -23,7 +23,10 @@ use super::{
 use crate::{
     clock::Clock,
     event::jti,
-    store::{Claim, DeliveryMethod, Finish, Said, Store, StoreError},
+    store::{
+        ChangedBy, Claim, DeliveryMethod, Finish, Said, StatusChange, Store, StoreError,
+        StreamStatus,
+    },
     telemetry::causes,
     tenant::StreamId,
 };
@@ -229,8 +232,8 @@ impl DeliveryWorker {
     }
 
     async fn send(&self, claim: &Claim) -> Outcome {
-        let (tenant, stream) = (claim.stream.tenant, claim.stream.id);
-        let secret = match self.keys.authorization(tenant, stream).await {
+        let stream = claim.stream.id;
+        let secret = match self.keys.authorization(&claim.stream).await {
             Ok(secret) => secret,
             Err(error) => return not_ready(claim, &error),
         };
@@ -266,8 +269,20 @@ impl DeliveryWorker {
         if outcome.status() == Some(401)
             || outcome.receiver_error() == Some(ReceiverError::AuthenticationFailed)
         {
-            self.keys.forget_authorization(claim.stream.id).await;
+            self.keys.forget_authorization(&claim.stream).await;
         }
+    }
+
+    async fn pause(&self, claim: &Claim, reason: &str, now_us: i64) -> Result<(), StoreError> {
+        let change = StatusChange {
+            status: StreamStatus::Paused,
+            reason: Some(reason.to_owned()),
+            by: ChangedBy::Us,
+            at_us: now_us,
+            notice: self.clock.new_id(),
+        };
+        let store = self.store.tenant(claim.stream.tenant);
+        store.change_stream_status(claim.stream.id, change).await.map(|_| ())
     }
 
     async fn record(
@@ -286,7 +301,7 @@ impl DeliveryWorker {
             Next::Dead(_) => (Finish::Dead, Flow::Next),
             Next::Pause(reason) => {
                 // First, or the event would be due again at a stream that still runs.
-                self.store.pause_stream(claim.stream.tenant, claim.stream.id, reason).await?;
+                self.pause(claim, reason, now_us).await?;
                 (Finish::Held, Flow::Paused)
             }
         };

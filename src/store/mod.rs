@@ -38,6 +38,7 @@ mod signing_key;
 mod sqlite;
 mod statement;
 mod stream;
+mod stream_status;
 mod tenants;
 mod user_names;
 mod view;
@@ -84,6 +85,7 @@ pub use resource::StoredResource;
 pub use secret_key::{KeyError, SecretKey, generate, kid, make_signing_key};
 pub use signing_key::{KeyState, NewSigningKey, SealedKey, SigningKeyRow, Successor};
 pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamRow, StreamStatus};
+pub use stream_status::{ChangedBy, OperationalEvent, StatusChange};
 pub use tenants::{NewTenantRow, TenantRow, TenantState};
 pub use view::{TenantTx, View};
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Store, StoreError, TenantStore, outbox::bit, statement::Sql};
 use crate::{
     event::{EventUri, SinkKind, SubjectFormat},
-    tenant::{StreamId, TenantId},
+    tenant::{ReceiverId, StreamId, TenantId},
 };
 
 /// How a stream's events reach their receiver.
@@ -52,7 +52,12 @@ impl StreamStatus {
         }
     }
 
-    fn code(self) -> i16 {
+    /// The status of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Enabled, Self::Paused, Self::Disabled].into_iter().find(|it| it.as_str() == name)
+    }
+
+    pub(super) fn code(self) -> i16 {
         match self {
             Self::Enabled => 0,
             Self::Paused => 1,
@@ -60,7 +65,7 @@ impl StreamStatus {
         }
     }
 
-    fn from_code(code: i16) -> Self {
+    pub(super) fn from_code(code: i16) -> Self {
         match code {
             0 => Self::Enabled,
             1 => Self::Paused,
@@ -92,6 +97,12 @@ pub struct Stream {
     pub status: StreamStatus,
     /// What else is set for it; an object, by its kind.
     pub settings: Arc<Value>,
+    /// The receiver that made it; none if the operator did.
+    pub receiver: Option<ReceiverId>,
+    /// Whether its receiver does not want to hear of somebody.
+    pub filters: bool,
+    /// When its configuration changed last, in microseconds since 1970.
+    pub changed_us: i64,
 }
 
 /// A stream to be kept.
@@ -143,9 +154,9 @@ pub struct StreamRow {
 /// Columns of a stream `s` of tenant `t`, for [`read`].
 pub(super) const COLUMNS: &str = "s.tenant_id, t.name, s.id, s.audience, s.endpoint_url,
     s.authorization_sealed, s.subject_format, t.subject_issuer, s.event_mask, s.status, s.kind,
-    s.settings";
+    s.settings, s.receiver_id, s.filters, s.changed_us";
 /// How many columns those are.
-pub(super) const WIDTH: usize = 12;
+pub(super) const WIDTH: usize = 15;
 
 /// What `kind` says of a stream of the Shared Signals Framework.
 const SSF: &str = "ssf";
@@ -170,6 +181,9 @@ pub(super) fn read(row: &QueryResult) -> Result<(Stream, Option<Vec<u8>>), Store
             serde_json::from_str(&settings)
                 .map_err(|_| StoreError::Damaged("settings of a stream".to_owned()))?,
         ),
+        receiver: row.try_get_by_index::<Option<Uuid>>(12)?.map(ReceiverId),
+        filters: row.try_get_by_index(13)?,
+        changed_us: row.try_get_by_index(14)?,
     };
     Ok((stream, row.try_get_by_index(5)?))
 }
@@ -272,29 +286,6 @@ impl TenantStore {
             .collect()
     }
 
-    /// Changes whether a stream transmits; whether the tenant has it.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn set_stream_status(
-        &self,
-        stream: StreamId,
-        status: StreamStatus,
-        reason: Option<&str>,
-    ) -> Result<bool, StoreError> {
-        let sql = Sql::new("update stream set status = ?, reason = ?")
-            .bind(status.code())
-            .bind(reason.map(str::to_owned))
-            .push(" where tenant_id = ? and id = ?")
-            .bind(self.tenant.get())
-            .bind(stream.0);
-        let found = 0 < self.run(sql).await?;
-        // What was held may go now.
-        self.store.appended.notify_waiters();
-        Ok(found)
-    }
-
     /// Deletes a stream with what it held; whether the tenant had it.
     ///
     /// # Errors
@@ -345,21 +336,6 @@ impl Store {
                 .bind(stream.0);
         let row = self.tenant(tenant).view().await?.one(sql).await?;
         Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.flatten())
-    }
-
-    /// Stops a stream that its receiver refuses; it keeps its events.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn pause_stream(
-        &self,
-        tenant: TenantId,
-        stream: StreamId,
-        reason: &str,
-    ) -> Result<(), StoreError> {
-        let store = self.tenant(tenant);
-        store.set_stream_status(stream, StreamStatus::Paused, Some(reason)).await.map(|_| ())
     }
 }
 

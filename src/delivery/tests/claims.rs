@@ -29,6 +29,9 @@ fn stream(number: u128) -> Arc<Stream> {
         events: vec![EventUri::SessionRevoked],
         status: StreamStatus::Enabled,
         settings: Arc::new(json!({})),
+        receiver: None,
+        filters: false,
+        changed_us: 0,
     })
 }
 

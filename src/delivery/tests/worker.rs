@@ -32,7 +32,7 @@ use crate::{
         self, AuditEntry, Location, MigrateCommand, NewStreamRow, NewTenantRow, OutboxEvent,
         RowChange, SecretKey, Store, StoreError, generate,
     },
-    tenant::{StreamId, TenantId, receiver_url::ReceiverRules},
+    tenant::{EventCaller, StreamId, TenantId, receiver_url::ReceiverRules},
 };
 
 const AUDIENCE: &str = "https://app.example/events";
@@ -155,7 +155,15 @@ impl House {
         let shutdown = CancellationToken::new();
         let poller = Poller::new(self.store.clone(), self.issuer(), self.clock.clone(), shutdown);
         let request = PollRequest::parse(body.to_string().as_bytes()).unwrap();
-        poller.poll(self.tenant, stream, &request).await.unwrap()
+        let caller = EventCaller {
+            tenant: self.tenant,
+            tenant_name: "acme".into(),
+            credential: Uuid::nil(),
+            receiver: None,
+            scopes: Arc::default(),
+            expires_us: i64::MAX,
+        };
+        poller.poll(&caller, stream, &request).await.unwrap()
     }
 
     /// The claims of a Set, checked as a receiver does.
@@ -336,7 +344,8 @@ async fn an_endpoint_that_is_gone_pauses_the_stream_and_keeps_its_events() {
     tokio::join!(house.worker().run(shutdown.clone()), receive);
 
     let streams = house.store.tenant(house.tenant).streams().await.unwrap();
-    assert_eq!(streams[0].pending, 4);
+    // The notice that it is paused waits too, for the resumption.
+    assert_eq!(streams[0].pending, 5);
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ impl Events {
         let body = read_body(request.take_body(), POLL_BYTES).await?;
         let asked = PollRequest::parse(&body)?;
         let stream = stream.ok_or(PollError::UnknownStream)?;
-        let answer = self.poller.poll(caller.tenant, stream, &asked).await?;
+        let answer = self.poller.poll(&caller, stream, &asked).await?;
         Ok(respond(StatusCode::OK, &answer.to_json()))
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::GroupClaim,
-    store::{NewStreamRow, StreamStatus},
+    store::{ChangedBy, NewStreamRow, StatusChange, StreamStatus},
     tenant::StreamId,
 };
 
@@ -177,7 +177,14 @@ impl Operator {
         reason: Option<&str>,
     ) -> Result<StreamRecord, OperatorError> {
         let store = self.tenant_store(tenant).await?;
-        match store.set_stream_status(StreamId(id), status, reason).await? {
+        let change = StatusChange {
+            status,
+            reason: reason.map(str::to_owned),
+            by: ChangedBy::Us,
+            at_us: self.clock.now_us(),
+            notice: self.clock.new_id(),
+        };
+        match store.change_stream_status(StreamId(id), change).await? {
             true => self.stream_record(tenant, StreamId(id)).await,
             false => Err(OperatorError::NotFound(format!("stream `{id}`"))),
         }

@@ -30,23 +30,31 @@ pub(super) const PER_STREAM: usize = 32;
 /// Unfinished deliveries of a stream that are looked at, oldest first. A longer
 /// backlog costs no more than that.
 pub(super) const WINDOW: i64 = 2_000;
+/// Unfinished events about the stream itself that are looked at.
+const OPERATIONAL: i64 = 20;
 /// Bits of the events that take access away; see [`EventUri::is_revocation`].
 const REVOCATIONS: i64 =
     bit(EventUri::SessionRevoked) | bit(EventUri::AccountDisabled) | bit(EventUri::AccountPurged);
 
+/// The stream transmits, or this is the notice that it does not, which has not been
+/// tried: it is sent before the stream stops (SSF 1.0 §8.1.5).
+const MAY_GO: &str = "(s.status = 0 or (s.status = 1 and d.subject_key = d.stream_id
+    and d.last_error is null and exists (select 1 from outbox n where n.seq = d.seq
+        and n.event_uri = 'https://schemas.openid.net/secevent/ssf/event-type/stream-updated')))";
+
 /// No earlier event of the subject is unfinished, but for those of the same
-/// transaction that can be sent now too.
-const IS_HEAD: &str = "not exists (select 1 from delivery e
+/// transaction that can be sent now too. Events about the stream itself wait for none.
+const IS_HEAD: &str = "(d.subject_key = d.stream_id or not exists (select 1 from delivery e
     where e.tenant_id = d.tenant_id and e.stream_id = d.stream_id
         and e.subject_key = d.subject_key and e.state = 0 and e.seq < d.seq
-        and (e.txn <> d.txn or e.due_us > ? or e.leased_until_us > ?))";
+        and (e.txn <> d.txn or e.due_us > ? or e.leased_until_us > ?)))";
 
 /// As [`IS_HEAD`]; events of one transaction may share an answer to a poll, and
 /// those that were given out before are waited for by the receiver.
-const IS_POLL_HEAD: &str = "not exists (select 1 from delivery e
+const IS_POLL_HEAD: &str = "(d.subject_key = d.stream_id or not exists (select 1 from delivery e
     where e.tenant_id = d.tenant_id and e.stream_id = d.stream_id
         and e.subject_key = d.subject_key and e.state = 0 and e.seq < d.seq
-        and e.txn <> d.txn)";
+        and e.txn <> d.txn))";
 
 /// What a lease does to its delivery.
 #[derive(Debug, Clone, Copy)]
@@ -73,12 +81,12 @@ impl Store {
     ) -> Result<Vec<Claim>, StoreError> {
         let view = self.operator().view().await?;
         let mut found = Vec::new();
-        for (tenant, stream) in view.open_streams(held).await? {
+        for open in view.open_streams(held).await? {
             let room = limit.min(ROWS).saturating_sub(found.len()).min(PER_STREAM);
             if room == 0 {
                 break;
             }
-            found.extend(view.candidates(tenant, stream, now_us, room).await?);
+            found.extend(view.candidates(open, now_us, room).await?);
         }
         drop(view);
         if found.is_empty() {
@@ -114,22 +122,36 @@ impl Store {
             .bind(stream.0)
             .append(is_free(now_us))
             .push(&format!(" and {IS_POLL_HEAD}"));
-        // Waiting polls look each second; the writer is for those who write.
-        if !self.has_due(tenant, due.clone()).await? {
-            return Ok((Vec::new(), false));
-        }
         let lease = Lease { until_us: now_us.saturating_add(visibility_us), counts: true };
-        let claims = self.claim(tenant, due.clone(), lease, limit).await?;
+        // Events about the stream come first, however much it holds.
+        let operational = due.clone().push(" and d.subject_key = ?").bind(stream.0);
+        let mut claims = self.claim_due(tenant, operational, lease, limit).await?;
+        let room = limit.saturating_sub(claims.len());
+        claims.extend(self.claim_due(tenant, due.clone(), lease, room).await?);
         let more = limit <= claims.len() && self.has_due(tenant, due).await?;
         Ok((claims, more))
     }
 
+    async fn claim_due(
+        &self,
+        tenant: TenantId,
+        due: Sql,
+        lease: Lease,
+        room: usize,
+    ) -> Result<Vec<Claim>, StoreError> {
+        // Waiting polls look each second; the writer is for those who write.
+        match 0 < room && self.has_due(tenant, due.clone()).await? {
+            true => self.claim(tenant, due, lease, room).await,
+            false => Ok(Vec::new()),
+        }
+    }
+
     async fn has_due(&self, tenant: TenantId, due: Sql) -> Result<bool, StoreError> {
-        let sql = Sql::new(
+        let sql = Sql::new(&format!(
             "select 1 from delivery d join stream s
                 on s.tenant_id = d.tenant_id and s.id = d.stream_id
-             where d.state = 0 and s.status = 0",
-        )
+             where d.state = 0 and {MAY_GO}"
+        ))
         .append(due)
         .push(" limit 1");
         Ok(self.tenant(tenant).view().await?.one(sql).await?.is_some())
@@ -173,18 +195,28 @@ impl Store {
     }
 }
 
+/// A push stream that may have something to send.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    tenant: TenantId,
+    stream: StreamId,
+    /// Whether it transmits; else it has at most the notice that it does not.
+    runs: bool,
+}
+
 impl View {
     /// Enabled push streams that have something to send and room for it, those
     /// with the fewest claims first.
-    async fn open_streams(
-        &self,
-        held: &HashMap<StreamId, usize>,
-    ) -> Result<Vec<(TenantId, StreamId)>, StoreError> {
+    async fn open_streams(&self, held: &HashMap<StreamId, usize>) -> Result<Vec<Open>, StoreError> {
         let sql = Sql::new(
-            "select s.tenant_id, s.id from stream s
-             where s.status = 0 and s.endpoint_url is not null and exists (
+            "select s.tenant_id, s.id, s.status = 0 from stream s
+             where s.endpoint_url is not null and ((s.status = 0 and exists (
                 select 1 from delivery d where d.tenant_id = s.tenant_id
-                    and d.stream_id = s.id and d.state = 0)",
+                    and d.stream_id = s.id and d.state = 0))
+                or (s.status = 1 and exists (
+                select 1 from delivery d where d.tenant_id = s.tenant_id
+                    and d.stream_id = s.id and d.subject_key = s.id and d.state = 0
+                    and d.last_error is null)))",
         );
         let mut open = Vec::new();
         for row in &self.all(sql).await? {
@@ -192,38 +224,52 @@ impl View {
             let stream = StreamId(row.try_get_by_index::<Uuid>(1)?);
             let count = held.get(&stream).copied().unwrap_or(0);
             if count < PER_STREAM {
-                open.push((count, tenant, stream));
+                open.push((count, Open { tenant, stream, runs: row.try_get_by_index(2)? }));
             }
         }
-        open.sort_by_key(|(count, ..)| *count);
-        Ok(open.into_iter().map(|(_, tenant, stream)| (tenant, stream)).collect())
+        open.sort_by_key(|(count, _)| *count);
+        Ok(open.into_iter().map(|(_, open)| open).collect())
     }
 
     /// What could be sent to the stream now, revocations first. They come first
     /// within their transactions too, so a cut leaves no earlier event behind.
     async fn candidates(
         &self,
-        tenant: TenantId,
-        stream: StreamId,
+        open: Open,
         now_us: i64,
         room: usize,
     ) -> Result<Vec<LeaseKey>, StoreError> {
-        let sql = Sql::new(
-            "select d.seq from (
-                select tenant_id, stream_id, seq, subject_key, txn, due_us, leased_until_us
-                from delivery where state = 0 and tenant_id = ?",
-        )
-        .bind(tenant.get())
-        .push(" and stream_id = ?")
-        .bind(stream.0)
-        .push(" order by seq limit ?) d join outbox o on o.seq = d.seq where d.due_us <= ?")
-        .bind(WINDOW)
-        .bind(now_us)
-        .append(is_free(now_us))
-        .append(is_head(now_us))
-        .push(" order by (o.event_bit & ?) = 0, d.seq limit ?")
-        .bind(REVOCATIONS)
-        .bind(i64::try_from(room).unwrap_or(i64::MAX));
+        let Open { tenant, stream, runs } = open;
+        let held = |which: &str, most: i64| {
+            Sql::new(
+                "select * from (select tenant_id, stream_id, seq, subject_key, txn, due_us,
+                    leased_until_us, last_error from delivery where state = 0 and tenant_id = ?",
+            )
+            .bind(tenant.get())
+            .push(" and stream_id = ?")
+            .bind(stream.0)
+            .push(&format!(" and subject_key {which} ?"))
+            .bind(stream.0)
+            .push(" order by seq limit ?) h")
+            .bind(most)
+        };
+        // What is about the stream is sent although much else may wait before it.
+        let sql = Sql::new("select d.seq from (")
+            .append(held("<>", if runs { WINDOW } else { 0 }))
+            .push(" union all ")
+            .append(held("=", OPERATIONAL))
+            .push(
+                ") d join outbox o on o.seq = d.seq
+                join stream s on s.tenant_id = d.tenant_id and s.id = d.stream_id
+                where d.due_us <= ?",
+            )
+            .bind(now_us)
+            .push(&format!(" and {MAY_GO}"))
+            .append(is_free(now_us))
+            .append(is_head(now_us))
+            .push(" order by o.event_bit <> 0 and (o.event_bit & ?) = 0, d.seq limit ?")
+            .bind(REVOCATIONS)
+            .bind(i64::try_from(room).unwrap_or(i64::MAX));
         let rows = self.all(sql).await?;
         rows.iter()
             .map(|row| Ok(LeaseKey { tenant, stream, seq: row.try_get_by_index(0)? }))
@@ -242,7 +288,7 @@ impl TenantTx {
              join stream s on s.tenant_id = d.tenant_id and s.id = d.stream_id
              join tenant t on t.id = d.tenant_id
              join outbox o on o.seq = d.seq
-             where d.state = 0 and s.status = 0"
+             where d.state = 0 and {MAY_GO}"
         ))
         .append(due)
         .push(" order by d.seq limit ?")

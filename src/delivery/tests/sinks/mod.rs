@@ -119,6 +119,9 @@ impl Case {
             events: EventUri::ALL.to_vec(),
             status: StreamStatus::Enabled,
             settings: Arc::new(self.settings.clone()),
+            receiver: None,
+            filters: false,
+            changed_us: 0,
         };
         Claim {
             stream: Arc::new(stream),
