@@ -63,6 +63,8 @@ impl MigrationTrait for Migration {
                     primary key (tenant_id, stream_id, subject),
                     constraint stream_subject_stream foreign key (tenant_id, stream_id)
                         references stream (tenant_id, id) on delete cascade)",
+                "create index stream_subject_complex on stream_subject (tenant_id, stream_id)
+                    where is_complex",
             ],
         )
         .await?;
