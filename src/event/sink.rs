@@ -110,9 +110,10 @@ impl SinkKind {
             Self::Ory => kills(true, true, true, 0),
             Self::Cognito => kills(false, true, false, HOUR),
             Self::FusionAuth => kills(true, true, false, HOUR),
-            Self::Zitadel => kills(true, false, false, 12 * HOUR),
-            Self::Authentik => kills(true, false, false, HOUR),
-            Self::PingAm => kills(true, false, false, HOUR),
+            // As long as a refresh token, of which Zitadel does not say that it ends.
+            Self::Zitadel => kills(true, false, false, 90 * 24 * HOUR),
+            Self::Authentik => kills(true, true, false, HOUR),
+            Self::PingAm => kills(true, true, false, HOUR),
             Self::Okta => kills(true, true, false, HOUR),
         }
     }

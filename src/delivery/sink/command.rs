@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{
     Parcel,
     http::Http,
-    settings::{Common, Secrets, Target, read},
+    settings::{Common, Secrets, Target, UserIdSource, read},
 };
 use crate::{
     delivery::{Commanded, Outcome, OutgoingError, Refusal, Remedy, issue::IssueError},
@@ -128,6 +128,11 @@ impl Order<'_> {
             let name = source.as_str();
             Stop::never(format!("the user has no {name}, by which the target knows people"))
         })
+    }
+
+    /// What kind of name that is.
+    pub(super) fn user_id_source(&self) -> UserIdSource {
+        self.common.user_id_source
     }
 
     /// The settings of the target's kind.

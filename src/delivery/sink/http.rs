@@ -62,6 +62,7 @@ impl<'a> Http<'a> {
 }
 
 /// A request that is being put together.
+#[derive(Clone)]
 pub(in crate::delivery) struct Draft {
     method: Method,
     url: String,
@@ -226,7 +227,7 @@ impl Answer {
 }
 
 /// For whoever is throttled and not told how long.
-const A_MINUTE: Duration = Duration::from_mins(1);
+pub(super) const A_MINUTE: Duration = Duration::from_mins(1);
 
 /// `text` for a query or form.
 pub(in crate::delivery) fn escape(text: &str) -> String {

@@ -24,6 +24,7 @@ use self::{
     command::{Connector, carry_out},
     http::Http,
     settings::{Common, Secrets, Target},
+    vendor::Vendors,
 };
 use super::{Outcome, keys::KeyRing};
 use crate::{event::SinkKind, store::Claim};
@@ -61,6 +62,7 @@ pub(super) trait Sink: Send + Sync {
 #[derive(Default)]
 pub(super) struct Sinks {
     cloud_events: CloudEvents,
+    vendors: Vendors,
 }
 
 /// What speaks to a kind of receiver.
@@ -82,7 +84,7 @@ impl Sinks {
             SinkKind::BackChannelLogout => {
                 Some(Speaker::Connector(&back_channel_logout::BackChannelLogout))
             }
-            vendor => vendor::connector(vendor).map(|it| Speaker::Connector(it)),
+            vendor => self.vendors.connector(vendor).map(Speaker::Connector),
         }
     }
 

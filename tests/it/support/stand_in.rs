@@ -80,6 +80,11 @@ impl Reply {
         self
     }
 
+    /// With a body as it is.
+    pub(crate) fn body(self, body: &str) -> Self {
+        Self { body: body.to_owned(), ..self }
+    }
+
     /// No answer ever, on a connection that stays open.
     pub(crate) fn never() -> Self {
         Self { is_silent: true, ..Self::status(200) }

@@ -3,9 +3,13 @@
 mod back_channel_logout;
 mod cloud_events;
 mod token_revocation;
+mod vendors;
 mod webhook;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -31,6 +35,9 @@ pub(super) use stand_in::{Heard, Reply, StandIn};
 pub(super) const ISSUER: &str = "https://roll.example/t/acme";
 /// When every event happens, in microseconds since 1970.
 pub(super) const NOW_US: i64 = 1_790_000_000_000_000;
+/// To make one takes longer than all that most tests do with it.
+static CLIENT: LazyLock<OutgoingClient> =
+    LazyLock::new(|| OutgoingClient::new(ReceiverRules::trial()).unwrap());
 /// A request that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -91,8 +98,7 @@ impl Case {
             now_us: self.now_us,
             keys: None,
         };
-        let client = OutgoingClient::new(ReceiverRules::trial()).unwrap();
-        sinks.send(self.kind, &Http::new(&client).patient(PATIENCE), &parcel).await
+        sinks.send(self.kind, &Http::new(&CLIENT).patient(PATIENCE), &parcel).await
     }
 
     /// One attempt at a revocation, with these answers: the requests and the outcome.
