@@ -1,4 +1,33 @@
 //! What a change of groups means to the people in them.
+//!
+//! A person may use an application as a member of one of its groups, through
+//! other groups too.
+//!
+//! | what happened | events, in order | to whom |
+//! | --- | --- | --- |
+//! | in a group of the application, and in none before | `feed:add` | the application |
+//! | in none any more | `account-disabled`, `session-revoked`, `feed:remove` | the application |
+//! | … and the person is not active | `feed:remove` | the application |
+//! | in fewer of its groups, if it wants to know | `session-revoked` | the application |
+//! | the groups of a claim are others | `token-claims-change` | each stream with that claim |
+//! | … and more than a claim may hold, and the person left one | `session-revoked` | the same |
+//!
+//! The person stays enabled elsewhere, so nobody else hears of it. Whoever is not
+//! active has no session that could be ended.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{
+    Cause, Draft, EventUri, Subject,
+    mapping::{DISABLE, REVOKE},
+};
+
+/// Place of claims and feeds in the order of a transaction.
+const MEMBERSHIP: i16 = 6;
+/// Groups that one claim holds; a longer list would be left out of tokens too.
+pub const CLAIMED_GROUPS: usize = 200;
 
 /// How the groups in `token-claims-change` are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,4 +52,94 @@ impl GroupClaim {
     pub fn parse(value: &str) -> Option<Self> {
         [Self::Name, Self::Id].into_iter().find(|claim| claim.as_str() == value)
     }
+}
+
+/// What happened to a person's access to an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessChange {
+    /// There was none before.
+    Gained,
+    /// The person is in fewer of its groups, and in one still.
+    Narrowed,
+    /// There is none any more.
+    Lost,
+}
+
+impl AccessChange {
+    /// What happened to somebody who was in some of an application's groups and is
+    /// in others.
+    pub fn between<G: Ord>(had: &BTreeSet<G>, has: &BTreeSet<G>) -> Option<Self> {
+        match (had.is_empty(), has.is_empty()) {
+            (true, true) => None,
+            (true, false) => Some(Self::Gained),
+            (false, true) => Some(Self::Lost),
+            (false, false) if had.is_subset(has) => None,
+            (false, false) => Some(Self::Narrowed),
+        }
+    }
+}
+
+/// The events for the receivers of an application.
+///
+/// `reason` says what the directory did, such as `Removed from group staff`.
+pub fn access_events(
+    change: AccessChange,
+    person: &Subject,
+    cause: &Cause,
+    reason: &str,
+) -> Vec<Draft> {
+    let plain = |ord, uri| Draft { ord, uri, payload: json!({}), subject: person.clone() };
+    let mut drafts = Vec::new();
+    if change == AccessChange::Lost && person.active {
+        drafts.push(plain(DISABLE, EventUri::AccountDisabled));
+    }
+    if change != AccessChange::Gained && person.active {
+        drafts.push(revoked(person, cause, reason));
+    }
+    match change {
+        AccessChange::Gained => drafts.push(plain(MEMBERSHIP, EventUri::FeedAdd)),
+        AccessChange::Lost => drafts.push(plain(MEMBERSHIP, EventUri::FeedRemove)),
+        AccessChange::Narrowed => (),
+    }
+    drafts
+}
+
+/// The event for a stream that names a person's groups `had` before, and names
+/// them `has` now (CAEP 1.0 §3.2); none if they are the same.
+///
+/// Beyond [`CLAIMED_GROUPS`] a claim would be a wrong one. Sessions of somebody who
+/// left a group end then, and who came into one hears of it at the next login.
+pub fn claims_event(
+    had: &BTreeSet<String>,
+    has: &BTreeSet<String>,
+    person: &Subject,
+    cause: &Cause,
+    reason: &str,
+) -> Option<Draft> {
+    if had == has {
+        return None;
+    }
+    if CLAIMED_GROUPS < has.len() {
+        let ends = person.active && !had.is_subset(has);
+        return ends.then(|| revoked(person, cause, reason));
+    }
+    let mut payload = because(cause, reason);
+    payload["claims"] = json!({ "groups": has });
+    let (ord, uri) = (MEMBERSHIP, EventUri::TokenClaimsChange);
+    Some(Draft { ord, uri, payload, subject: person.clone() })
+}
+
+fn revoked(person: &Subject, cause: &Cause, reason: &str) -> Draft {
+    let mut payload = because(cause, reason);
+    payload["reason_user"] = json!({ "en": "Your organisation changed your access." });
+    Draft { ord: REVOKE, uri: EventUri::SessionRevoked, payload, subject: person.clone() }
+}
+
+/// What every CAEP event may say (CAEP 1.0 §2).
+fn because(cause: &Cause, reason: &str) -> Value {
+    json!({
+        "event_timestamp": cause.occurred_at,
+        "initiating_entity": cause.initiator.as_str(),
+        "reason_admin": { "en": reason },
+    })
 }

@@ -23,7 +23,7 @@ pub mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub use access::GroupClaim;
+pub use access::{AccessChange, CLAIMED_GROUPS, GroupClaim, access_events, claims_event};
 pub use mapping::{Cause, Change, Draft, Initiator, events};
 pub use revocation::session_revoked;
 pub use set::{SetClaims, jti};

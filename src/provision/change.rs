@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Access, Answered, ProvisionError, Provisioner, Terms,
+    gating::{Outlook, Shift},
     members::Delta,
     record::{Stamp, subject},
 };
@@ -14,7 +15,10 @@ use crate::{
         notice::Notice,
         resource::{Document, ResourceId, Version, changes},
     },
-    store::{Change, MemberChanges, ResourceKeys, RowChange, StoreError, StoredResource, TenantTx},
+    store::{
+        Change, Hearer, MemberChanges, ResourceKeys, RowChange, StoreError, StoredResource,
+        TenantTx,
+    },
     tenant::PatchResponse,
 };
 
@@ -93,6 +97,7 @@ impl Provisioner {
         work: &W,
         stamp: &Stamp,
     ) -> Result<Written, ProvisionError> {
+        let hearers = self.hearers(tx, access).await?;
         let stored = tx.resource_for_update(access.resource_type.code, id).await?;
         let stored = stored.ok_or_else(|| access.not_found(&id.to_string()))?;
         let before = Document::from_json(&stored.document)
@@ -110,9 +115,27 @@ impl Provisioner {
             ..stored
         };
         let documents = (&before, &modification.document);
+        let shift = Shift::of_group(id, documents, &members.changes);
+        let outlook = Outlook::before(tx, hearers, shift).await?;
         let change = self.change::<W>(access, &after, documents, members.changes, &stamp.txn);
         tx.apply(&change).await.map_err(|error| access.change_error(error))?;
+        if let Some(outlook) = outlook {
+            outlook.tell(tx, &self.clock, stamp).await?;
+        }
         Ok(Written { stored: after, ignored: modification.ignored })
+    }
+
+    /// The receivers that hear what the change of a group does to its people; to be
+    /// asked for before anything else is read.
+    pub(super) async fn hearers(
+        &self,
+        tx: &TenantTx,
+        access: &Access,
+    ) -> Result<Vec<Hearer>, StoreError> {
+        match access.resource_type.is_group() {
+            true => tx.hearers().await,
+            false => Ok(Vec::new()),
+        }
     }
 
     fn change<W: Modify>(

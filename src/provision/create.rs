@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     Access, Answered, ProvisionError, Provisioner, Terms,
     change::Written,
+    gating::{Outlook, Shift},
     members::Delta,
     record::{Stamp, subject},
 };
@@ -16,9 +17,9 @@ use crate::{
     scim::{
         ScimError, json,
         notice::Notice,
-        resource::{Incoming, Member, ResourceId, Version, given, validate},
+        resource::{Document, Incoming, Member, ResourceId, Version, given, validate},
     },
-    store::{Change, MemberChanges, ResourceKeys, RowChange, StoredResource, TenantTx},
+    store::{Change, MemberChanges, ResourceKeys, RowChange, StoreError, StoredResource, TenantTx},
     tenant::Scope,
 };
 
@@ -100,10 +101,22 @@ impl Provisioner {
         creation: &Creation,
     ) -> Result<Written, ProvisionError> {
         let Creation { stored, change, members, ignored } = creation.clone();
-        let delta = if members.is_empty() { Delta::default() } else { Delta::adding(members) };
-        let resolved = delta.resolve(tx, change.id, access).await?;
+        if members.is_empty() {
+            tx.apply(&change).await.map_err(|error| access.change_error(error))?;
+            return Ok(Written { stored, ignored });
+        }
+        let hearers = self.hearers(tx, access).await?;
+        let resolved = Delta::adding(members).resolve(tx, change.id, access).await?;
+        let document = Document::from_json(&stored.document)
+            .map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let shift = Shift::of_group(change.id, (&document, &document), &resolved.changes);
+        let outlook = Outlook::before(tx, hearers, shift).await?;
         let change = Change { members: resolved.changes, ..change };
         tx.apply(&change).await.map_err(|error| access.change_error(error))?;
+        if let Some(outlook) = outlook {
+            let stamp = Stamp { txn: change.txn, at_us: change.at_us };
+            outlook.tell(tx, &self.clock, &stamp).await?;
+        }
         Ok(Written { stored, ignored: [ignored, resolved.ignored].concat() })
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Access, ProvisionError, Provisioner,
+    gating::{Outlook, Shift},
     record::{Stamp, subject},
 };
 use crate::{
@@ -57,10 +58,13 @@ impl Provisioner {
         preconditions: &Preconditions,
         stamp: &Stamp,
     ) -> Result<(), ProvisionError> {
+        let hearers = self.hearers(tx, access).await?;
         // From here on no group takes it as a member, so that none is missed.
         let stored = tx.resource_for_removal(access.resource_type.code, id).await?;
         let stored = stored.ok_or_else(|| access.not_found(&id.to_string()))?;
         preconditions.check(stored.version)?;
+        let document = read(&stored)?;
+        let outlook = Outlook::before(tx, hearers, Shift::deletion(id, &document)).await?;
         let mut groups = tx.groups_for_update(id, None, GROUPS).await?;
         while let Some(last) = groups.last().map(|group| group.id) {
             for group in &groups {
@@ -68,7 +72,7 @@ impl Provisioner {
             }
             groups = tx.groups_for_update(id, Some(last), GROUPS).await?;
         }
-        let before = subject(&access.resource_type, id, &read(&stored)?);
+        let before = subject(&access.resource_type, id, &document);
         let change = Change {
             resource_type: access.resource_type.code,
             id,
@@ -80,7 +84,11 @@ impl Provisioner {
             txn: stamp.txn.clone(),
             audit: self.audit(access, "delete", Vec::new()),
         };
-        Ok(tx.apply(&change).await?)
+        tx.apply(&change).await?;
+        match outlook {
+            Some(outlook) => Ok(outlook.tell(tx, &self.clock, stamp).await?),
+            None => Ok(()),
+        }
     }
 
     /// What the deletion of `member` does to a group.

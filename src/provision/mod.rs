@@ -10,6 +10,7 @@ mod change;
 mod create;
 mod delete;
 mod derive;
+mod gating;
 mod members;
 mod notices;
 pub mod operator;

@@ -32,7 +32,7 @@ pub struct GroupLink {
 }
 
 /// SQLite would take the table, which is in the same order.
-const NESTED: &str = "membership n indexed by membership_nested";
+pub(super) const NESTED: &str = "membership n indexed by membership_nested";
 
 /// A group of a resource as JSON: id, name, whether it is direct, ways.
 type Packed = (Uuid, Option<String>, i64, u64);
@@ -145,7 +145,7 @@ impl View {
     /// Joins the tenant's rows of a table for which `condition` holds, by an index,
     /// to each row before it. Left to themselves both databases may read the whole
     /// table at every step of a walk.
-    fn beside(&self, table: &str, alias: &str, condition: &str) -> Sql {
+    pub(super) fn beside(&self, table: &str, alias: &str, condition: &str) -> Sql {
         let (before, after) = match self.locks_rows() {
             true => (
                 format!(", lateral (select {alias}.* from {table} where "),

@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 
 use sea_orm::{DbBackend, Value};
 
-use super::{Audience, OutboxEvent, StoreError, TenantStore, TenantTx, statement::Sql};
+use super::{
+    Audience, OutboxEvent, StoreError, TenantStore, TenantTx, change::ROWS, statement::Sql,
+};
 use crate::event::EventUri;
 
 /// The bit of an event's type in a stream's mask. Stored: never renumber.
@@ -67,24 +69,24 @@ impl TenantTx {
         at_us: i64,
         events: &[OutboxEvent],
     ) -> Result<(), StoreError> {
-        for event in events {
-            let events = std::slice::from_ref(event);
+        for events in events.chunks(ROWS) {
             let sql = match self.backend {
                 DbBackend::Postgres => Sql::new("with o as (")
                     .append(self.insert_outbox(txn, at_us, events))
                     .push(" returning seq, event_bit, subject_key, application_id, stream_id), d as (")
                     .append(self.insert_deliveries(txn, "o"))
                     .push(" where true returning 1) select count(*) from d"),
-                // The writer is alone, so the tenant's last event is this one.
+                // The writer is alone, so the tenant's last events are these.
                 _ => self
                     .insert_outbox(txn, at_us, events)
                     .push("; ")
                     .append(self.insert_deliveries(txn, "outbox"))
                     .push(" where o.tenant_id = ?")
                     .bind(self.owner())
-                    .push(" and o.seq = (select max(seq) from outbox where tenant_id = ?)")
+                    .push(" and o.seq in (select seq from outbox where tenant_id = ?")
                     .bind(self.owner())
-                    .push("; select changes()"),
+                    .push(" order by seq desc limit ?); select changes()")
+                    .bind(i64::try_from(events.len()).unwrap_or(i64::MAX)),
             };
             let row = self.one(sql).await?;
             let deliveries: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;

@@ -1,6 +1,6 @@
 //! Members of groups: who they may be, groups in groups, many at once.
 
-mod crowd;
+pub(crate) mod crowd;
 mod many;
 mod named;
 mod nested;

@@ -14,6 +14,7 @@
 #[macro_use]
 mod support;
 
+mod access;
 mod admin;
 mod architecture;
 mod asking;

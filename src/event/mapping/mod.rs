@@ -110,7 +110,7 @@ pub struct Draft {
 
 // Places in the order of a transaction. What lies between and around them
 // (commands to session stores, webhooks, audit) is no event of a stream.
-const DISABLE: i16 = 2;
+pub(super) const DISABLE: i16 = 2;
 pub(super) const REVOKE: i16 = 3;
 const STATE: i16 = 4;
 const NOTICE: i16 = 5;

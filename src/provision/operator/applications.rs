@@ -9,6 +9,11 @@ use super::{
     tenants::{check_name, taken},
 };
 use crate::{
+    provision::{
+        ProvisionError,
+        gating::{Outlook, Shift},
+        record::Stamp,
+    },
     scim::resource::ResourceId,
     store::{ApplicationRow, TenantTx, UniqueKey},
 };
@@ -99,14 +104,23 @@ impl Operator {
     ) -> Result<ApplicationRecord, OperatorError> {
         let store = self.tenant_store(tenant).await?;
         let (name, change) = (Arc::<str>::from(name), Arc::new(change));
+        let clock = self.clock.clone();
         let changed = store.write(move |tx| {
             let (name, change) = (Arc::clone(&name), Arc::clone(&change));
+            let clock = clock.clone();
             Box::pin(async move {
-                let row = tx.application_for_update(&name).await?;
-                let mut row = row.ok_or_else(|| no_application(&name))?;
+                let hearers = tx.hearers().await?;
+                let before = tx.application_for_update(&name).await?;
+                let before = before.ok_or_else(|| no_application(&name))?;
+                let mut row = before.clone();
                 set(&mut row, &change)?;
                 check_groups(tx, &row.groups).await?;
+                let shift = Shift::of_gates(&before, &row);
+                let outlook = Outlook::before(tx, hearers, shift).await?;
                 tx.update_application(&row).await?;
+                if let Some(outlook) = outlook {
+                    outlook.tell(tx, &clock, &Stamp::new(&clock, clock.now_us())).await?;
+                }
                 Ok::<_, OperatorError>(row)
             })
         });
@@ -147,6 +161,15 @@ impl Operator {
     ) -> Result<Uuid, OperatorError> {
         let row = self.tenant_store(tenant).await?.application_named(name).await?;
         row.map(|row| row.id).ok_or_else(|| no_application(name))
+    }
+}
+
+impl From<ProvisionError> for OperatorError {
+    fn from(error: ProvisionError) -> Self {
+        match error {
+            ProvisionError::Store(error) => Self::Store(error),
+            refused => Self::Invalid(refused.to_string()),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ const ROWS: usize = 5_000;
 
 /// Copies a resource `count` times in the database; gives the ids of the copies,
 /// which have its document and another name.
-pub(super) async fn copies(app: &TestApp, of: &Resource, count: usize) -> Vec<String> {
+pub(crate) async fn copies(app: &TestApp, of: &Resource, count: usize) -> Vec<String> {
     // The ids that follow, which nobody else gets.
     let first: Uuid = of.id().parse().unwrap();
     let ids: Vec<Uuid> = (1..=count)
@@ -48,6 +48,25 @@ pub(super) async fn chain(app: &TestApp, groups: &[String]) {
             "with link(group_id, member_id) as (values {})
              insert into membership (tenant_id, group_id, member_id, member_type)
              select r.tenant_id, link.group_id, link.member_id, r.resource_type
+             from link join resource r on r.id = link.member_id",
+            rows.join(", ")
+        );
+        execute(app, sql).await;
+    }
+}
+
+/// Puts resources into a group.
+pub(crate) async fn put_into(app: &TestApp, members: &[String], group: &str) {
+    let group = literal(app, group.parse().unwrap());
+    for chunk in members.chunks(ROWS) {
+        let rows: Vec<String> = chunk
+            .iter()
+            .map(|member| format!("({})", literal(app, member.parse().unwrap())))
+            .collect();
+        let sql = format!(
+            "with link(member_id) as (values {})
+             insert into membership (tenant_id, group_id, member_id, member_type)
+             select r.tenant_id, {group}, r.id, r.resource_type
              from link join resource r on r.id = link.member_id",
             rows.join(", ")
         );
