@@ -5,7 +5,7 @@
 //! when a connection is made, and the connection goes to an address that was
 //! checked; see [`ReceiverRules`].
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Method, header::HeaderName};
 use reqwest::{Client, Url, redirect::Policy};
@@ -23,10 +23,11 @@ const MAX_HEADER_BYTES: u32 = 16 * 1024;
 const USER_AGENT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
 
 /// Sends requests to receivers, within the rules for addresses.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct OutgoingClient {
     http: Client,
     rules: Arc<ReceiverRules>,
+    lookup: Arc<dyn Lookup>,
 }
 
 /// Why no answer came.
@@ -81,6 +82,12 @@ impl Answer {
     }
 }
 
+impl fmt::Debug for OutgoingClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutgoingClient").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
 impl OutgoingClient {
     /// A client that connects where `rules` allow.
     ///
@@ -94,9 +101,10 @@ impl OutgoingClient {
     /// A client that finds addresses with `lookup`.
     pub(super) fn resolving(
         rules: ReceiverRules,
-        lookup: impl Lookup,
+        lookup: impl Lookup + Clone,
     ) -> Result<Self, OutgoingError> {
         let rules = Arc::new(rules);
+        let own: Arc<dyn Lookup> = Arc::new(lookup.clone());
         let http = Client::builder()
             .user_agent(USER_AGENT)
             .redirect(Policy::none())
@@ -109,12 +117,39 @@ impl OutgoingClient {
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .build()
             .map_err(|_| OutgoingError::Setup)?;
-        Ok(Self { http, rules })
+        Ok(Self { http, rules, lookup: own })
     }
 
     /// Addresses in the URL itself are checked here; no resolver is asked for them.
     fn allowed(&self, url: &str) -> Result<Url, OutgoingError> {
         self.rules.check(url).map_err(OutgoingError::Refused)
+    }
+
+    /// Where a NATS server is that may be connected to: the URL, with an address
+    /// that was checked in place of the name if no certificate has to match it.
+    pub(super) async fn bus(&self, url: &str) -> Result<Url, OutgoingError> {
+        let mut url = self.rules.check_bus(url).map_err(OutgoingError::Refused)?;
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let found = match host.parse() {
+            Ok(address) => vec![address],
+            Err(_) => self.lookup.lookup(host).await.map_err(|_| OutgoingError::Connect)?,
+        };
+        let is_encrypted = url.scheme() == "tls";
+        let is_allowed = |address: &IpAddr| match is_encrypted {
+            true => self.rules.allows(*address),
+            false => self.rules.is_near(*address),
+        };
+        let address = found.into_iter().find(is_allowed).ok_or(OutgoingError::NoAddress)?;
+        // An encrypted connection says nothing before the server has proved its name,
+        // so a name that changes its meaning now leads nowhere.
+        if !is_encrypted {
+            let host = match address {
+                IpAddr::V4(address) => address.to_string(),
+                IpAddr::V6(address) => format!("[{address}]"),
+            };
+            url.set_host(Some(&host)).map_err(|_| OutgoingError::NoAddress)?;
+        }
+        Ok(url)
     }
 
     /// Posts `body` and reads the start of the answer.

@@ -18,6 +18,8 @@ mod tests;
 const MAX_BYTES: usize = 2_048;
 /// The port of https.
 const HTTPS: u16 = 443;
+/// The port of NATS.
+const NATS: u16 = 4222;
 
 /// Networks that are not the public internet's (IANA special-purpose registries),
 /// and the address at which Azure answers its virtual machines.
@@ -179,6 +181,46 @@ impl ReceiverRules {
             return Err("the port is not an allowed one");
         }
         Ok(parsed)
+    }
+
+    /// The URL of a NATS server, if it may be connected to: `tls` as https is, and
+    /// `nats`, which is not encrypted, to this machine and to allowed networks. A
+    /// name in such a URL is judged by its addresses, at each connection.
+    ///
+    /// # Errors
+    ///
+    /// The rule that it breaks, in words.
+    pub fn check_bus(&self, url: &str) -> Result<Url, &'static str> {
+        let (scheme, rest) = url.split_once("://").ok_or("not a URL")?;
+        if rest.trim_end_matches('/').contains(['/', '?', '#']) {
+            return Err("only a host and a port are expected");
+        }
+        let rules = self.clone().with_ports(&[NATS]);
+        // Judged as https, because then an address is read as the client would.
+        let judged = match scheme {
+            "tls" => rules.check(&format!("https://{rest}"))?,
+            "nats" if self.allow_loopback || !self.networks.is_empty() => {
+                let judged = rules.check(&format!("https://{rest}"))?;
+                let host = judged.host_str().unwrap_or_default();
+                let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+                if address.is_ok_and(|address| !self.is_near(address)) {
+                    return Err("only tls is allowed to a public address");
+                }
+                judged
+            }
+            _ => return Err("only tls is allowed"),
+        };
+        let host = judged.host_str().unwrap_or_default();
+        let port = Url::parse(url).ok().and_then(|url| url.port()).unwrap_or(NATS);
+        Url::parse(&format!("{scheme}://{host}:{port}")).map_err(|_| "not a URL")
+    }
+
+    /// Whether `address` is this machine or in an allowed network, if that is
+    /// allowed: what is not encrypted may go there.
+    pub fn is_near(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        (self.allow_loopback && is_loopback(address))
+            || self.networks.iter().any(|network| network.contains(&address))
     }
 
     /// Whether a connection to `address` may be made.

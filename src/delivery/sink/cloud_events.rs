@@ -22,7 +22,10 @@ use super::{
     settings::{Target, read},
     webhook::{PATIENCE, check_types, message, outcome, refused, signed, wanted},
 };
-use crate::{delivery::Outcome, event::webhook::Message};
+use crate::{
+    delivery::Outcome,
+    event::webhook::{Message, WebhookType},
+};
 
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
 const ALLOWED_RATE: HeaderName = HeaderName::from_static("webhook-allowed-rate");
@@ -215,6 +218,16 @@ fn context(
         context.push(("ce-subject", format!("{endpoint}/{}", message.subject.id)));
     }
     context
+}
+
+/// The whole event in JSON.
+pub(super) fn event(
+    message: &Message<'_>,
+    parcel: &Parcel<'_>,
+    webhook_type: WebhookType,
+) -> Value {
+    let context = context(message, parcel, &host(parcel.issuer), webhook_type.as_str());
+    structured(&context, message.data(webhook_type))
 }
 
 fn structured(context: &[(&'static str, String)], data: Value) -> Value {

@@ -43,6 +43,11 @@ impl<'a> Http<'a> {
         Self { patience: Some(patience), ..self }
     }
 
+    /// The way out for what is not HTTP.
+    pub(in crate::delivery) fn client(&self) -> &OutgoingClient {
+        self.client
+    }
+
     /// Makes a request; whatever is answered is `Ok`.
     pub(in crate::delivery) async fn call(&self, draft: Draft) -> Result<Answer, OutgoingError> {
         if let Some(reason) = draft.fault {

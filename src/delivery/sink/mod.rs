@@ -8,6 +8,7 @@ mod back_channel_logout;
 mod cloud_events;
 pub(super) mod command;
 pub(super) mod http;
+mod nats;
 mod settings;
 mod token_revocation;
 mod vendor;
@@ -23,6 +24,7 @@ use self::{
     cloud_events::CloudEvents,
     command::{Connector, carry_out},
     http::Http,
+    nats::Nats,
     settings::{Common, Secrets, Target},
     vendor::Vendors,
 };
@@ -63,6 +65,7 @@ pub(super) trait Sink: Send + Sync {
 pub(super) struct Sinks {
     cloud_events: CloudEvents,
     vendors: Vendors,
+    nats: Nats,
 }
 
 /// What speaks to a kind of receiver.
@@ -77,7 +80,7 @@ impl Sinks {
         match kind {
             SinkKind::Webhook => Some(Speaker::Sink(&webhook::Webhook)),
             SinkKind::CloudEvents => Some(Speaker::Sink(&self.cloud_events)),
-            SinkKind::Nats => None,
+            SinkKind::Nats => Some(Speaker::Sink(&self.nats)),
             SinkKind::TokenRevocation => {
                 Some(Speaker::Connector(&token_revocation::TokenRevocation))
             }

@@ -217,3 +217,36 @@ fn networks_end_where_they_end() {
         assert_eq!(rules.allows(address.parse().unwrap()), allowed, "{address}");
     }
 }
+
+#[test]
+fn a_bus_is_reached_over_tls_and_near_by_without() {
+    let near = || ReceiverRules::trial().with_networks(vec!["10.1.0.0/16".parse().unwrap()]);
+    for (url, usually, near_by) in [
+        ("tls://nats.example", true, true),
+        ("tls://nats.example:4222", true, true),
+        ("tls://nats.example:443/", true, true),
+        ("tls://nats.example:22", false, false),
+        ("tls://user:word@nats.example", false, false),
+        ("tls://10.1.2.3:4222", false, true),
+        ("tls://127.0.0.1:4222", false, true),
+        ("tls://0x7f.1:4222", false, false),
+        ("tls://2130706433", false, false),
+        ("tls://[::ffff:10.0.0.1]", false, false),
+        ("tls://metadata.google.internal", false, false),
+        ("tls://nats.example/path", false, false),
+        ("tls://nats.example?x", false, false),
+        ("nats://nats.example", false, true),
+        ("nats://127.0.0.1:12345", false, true),
+        ("nats://10.1.2.3", false, true),
+        ("nats://10.2.2.3", false, false),
+        ("nats://93.184.216.34", false, false),
+        ("https://nats.example", false, false),
+        ("ws://127.0.0.1:4222", false, false),
+        ("nats.example", false, false),
+    ] {
+        assert_eq!(ReceiverRules::default().check_bus(url).is_ok(), usually, "{url}");
+        assert_eq!(near().check_bus(url).is_ok(), near_by, "{url} near by");
+    }
+    let url = ReceiverRules::default().check_bus("tls://nats.example").unwrap();
+    assert_eq!(url.as_str(), "tls://nats.example:4222");
+}

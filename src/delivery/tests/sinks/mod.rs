@@ -2,6 +2,7 @@
 
 mod back_channel_logout;
 mod cloud_events;
+mod nats;
 mod token_revocation;
 mod vendors;
 mod webhook;
