@@ -21,6 +21,7 @@ mod asking;
 mod asynchronous;
 mod attacks;
 mod bulk;
+mod canary;
 mod cli;
 mod concurrency;
 mod connections;

@@ -62,6 +62,23 @@ impl PostgresDatabase {
         &self.url
     }
 
+    /// Every row of every table, as text.
+    pub(crate) async fn rows(&self) -> Vec<String> {
+        let mut connection = PgConnection::connect(&self.url).await.unwrap();
+        let tables = "select tablename::text from pg_tables where schemaname = 'public'";
+        let tables: Vec<String> =
+            sqlx::query_scalar(tables).fetch_all(&mut connection).await.unwrap();
+        let mut rows = Vec::new();
+        for table in tables {
+            let sql = AssertSqlSafe(format!("select t::text from {table} t"));
+            let more: Vec<String> =
+                sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap();
+            rows.extend(more);
+        }
+        connection.close().await.unwrap();
+        rows
+    }
+
     /// Removes the database, also if somebody still uses it.
     pub(crate) async fn drop(&self) {
         execute(self.server, format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;

@@ -72,6 +72,25 @@ impl Home {
         issued.token.expose_secret().to_owned()
     }
 
+    /// Everything that the database holds: the bytes of its files, or its rows as text.
+    pub(crate) async fn contents(&self) -> Vec<u8> {
+        let mut contents = Vec::new();
+        if let Some(postgres) = &self.postgres {
+            for row in postgres.rows().await {
+                contents.extend_from_slice(row.as_bytes());
+                contents.push(b'\n');
+            }
+            return contents;
+        }
+        for entry in fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_string_lossy().starts_with("muster.db") {
+                contents.extend(fs::read(path).unwrap());
+            }
+        }
+        contents
+    }
+
     /// Removes the database.
     pub(crate) async fn remove(self) {
         if let Some(postgres) = &self.postgres {
