@@ -188,8 +188,6 @@ impl View {
             .push(comma)
             .push(" where granting.group_id = m.group_id and r.tenant_id = ?")
             .bind(self.owner())
-            .push(" and r.resource_type = ?")
-            .bind(ResourceType::USER)
             .push(" and r.id in ")
             .list(chunk.iter().map(|id| id.get()));
             for row in self.all(sql).await? {
@@ -208,14 +206,18 @@ impl View {
     pub async fn users_among(&self, ids: &[ResourceId]) -> Result<Vec<StoredResource>, StoreError> {
         let mut users = Vec::with_capacity(ids.len());
         for chunk in ids.chunks(LISTED) {
-            let sql = Sql::new(&format!("select {COLUMNS} from resource r where r.tenant_id = ?"))
-                .bind(self.owner())
-                .push(" and r.resource_type = ?")
-                .bind(ResourceType::USER)
-                .push(" and r.id in ")
-                .list(chunk.iter().map(|id| id.get()));
+            // Asked for their type, PostgreSQL may read all of that type for a few ids.
+            let sql = Sql::new(&format!(
+                "select {COLUMNS}, r.resource_type from resource r where r.tenant_id = ?"
+            ))
+            .bind(self.owner())
+            .push(" and r.id in ")
+            .list(chunk.iter().map(|id| id.get()));
             for row in self.all(sql).await? {
-                users.push(StoredResource::read(&row)?);
+                let code: i16 = row.try_get_by_index(5)?;
+                if code == ResourceType::USER {
+                    users.push(StoredResource::read(&row)?);
+                }
             }
         }
         Ok(users)
