@@ -157,8 +157,7 @@ impl Bound {
         let provisioner = provisioner(&settings, store.clone(), clock.clone(), cursors);
         let asynchronous = Asynchronous::new(provisioner.clone(), Arc::clone(&secret));
         let later = asynchronous.clone();
-        let times = settings.key_times();
-        let rotation = Rotation::new(store.clone(), Arc::clone(&secret), clock.clone(), times);
+        let rotation = rotation(&settings, &store, &secret, &clock);
         let transmitter = Transmitter::new(
             store.clone(),
             clock.clone(),
@@ -248,6 +247,15 @@ pub fn openapi() -> Vec<(&'static str, String)> {
         text.push('\n');
     }
     documents
+}
+
+fn rotation(
+    settings: &Settings,
+    store: &Store,
+    secret: &Arc<SecretKey>,
+    clock: &Clock,
+) -> Rotation {
+    Rotation::new(store.clone(), Arc::clone(secret), clock.clone(), settings.key_times())
 }
 
 fn provisioner(

@@ -4,7 +4,7 @@
 //! so that a receiver which keeps the key set for a while never meets a Set that
 //! it cannot verify. Every replica does this; what two do at once is done once.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -12,6 +12,7 @@ use tracing::{error, info};
 use crate::{
     clock::Clock,
     store::{KeyError, SecretKey, Store, StoreError, Successor, make_signing_key},
+    telemetry::causes,
     tenant::{KeyTimes, TenantId},
 };
 
@@ -48,7 +49,7 @@ impl Rotation {
     pub async fn run(self, shutdown: CancellationToken) {
         loop {
             if let Err(error) = self.round().await {
-                error!(error = &error as &dyn Error, "could not look after the signing keys");
+                error!(error = causes(&error), "could not look after the signing keys");
             }
             tokio::select! {
                 () = shutdown.cancelled() => return,
