@@ -123,21 +123,21 @@ pub fn claims_event(
         let ends = person.active && !had.is_subset(has);
         return ends.then(|| revoked(person, cause, reason));
     }
-    let mut payload = because(cause, reason);
-    payload["claims"] = json!({ "groups": has });
+    let payload = because(cause, reason, ("claims", json!({ "groups": has })));
     let (ord, uri) = (MEMBERSHIP, EventUri::TokenClaimsChange);
     Some(Draft { ord, uri, payload, subject: person.clone() })
 }
 
 fn revoked(person: &Subject, cause: &Cause, reason: &str) -> Draft {
-    let mut payload = because(cause, reason);
-    payload["reason_user"] = json!({ "en": "Your organisation changed your access." });
+    let told = json!({ "en": "Your organisation changed your access." });
+    let payload = because(cause, reason, ("reason_user", told));
     Draft { ord: REVOKE, uri: EventUri::SessionRevoked, payload, subject: person.clone() }
 }
 
-/// What every CAEP event may say (CAEP 1.0 §2).
-fn because(cause: &Cause, reason: &str) -> Value {
+/// What every CAEP event may say (CAEP 1.0 §2), and one thing more.
+fn because(cause: &Cause, reason: &str, (name, value): (&str, Value)) -> Value {
     json!({
+        name: value,
         "event_timestamp": cause.occurred_at,
         "initiating_entity": cause.initiator.as_str(),
         "reason_admin": { "en": reason },

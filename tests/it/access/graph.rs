@@ -68,9 +68,9 @@ impl Model {
     /// What the receivers of an application must hear of a change from `self` to `after`.
     fn told(&self, after: &Self, application: usize, ids: &[String]) -> Vec<Told> {
         let mut told = Vec::new();
-        for user in 0..USERS {
+        for (user, id) in ids.iter().enumerate() {
             let mut tell = |event: &str, groups: Option<Vec<String>>| {
-                told.push(Told { person: ids[user].clone(), event: event.to_owned(), groups });
+                told.push(Told { person: id.clone(), event: event.to_owned(), groups });
             };
             let deactivated = self.active.contains(&user) && !after.active.contains(&user);
             if deactivated {
