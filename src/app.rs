@@ -18,7 +18,7 @@ use crate::{
     config::{DatabaseTarget, Settings},
     delivery::{
         OutgoingClient, OutgoingError, issue::Issuer, keys::KeyRing, poll::Poller, push::Pusher,
-        rotation::Rotation, worker::DeliveryWorker,
+        rotation::Rotation, upkeep::Upkeep, worker::DeliveryWorker,
     },
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{Asynchronous, Limits, Provisioner, operator::Operator, ssf::Transmitter},
@@ -170,6 +170,7 @@ impl Bound {
         let pusher = Pusher::new(OutgoingClient::new(settings.receiver_rules())?);
         let worker =
             DeliveryWorker::new(store.clone(), keys, issuer.clone(), pusher, clock.clone());
+        let upkeep = Upkeep::new(store.clone(), clock.clone(), settings.delivered_days);
         let poller = Poller::new(store.clone(), issuer, clock.clone(), shutdown.clone());
         let served = Served {
             store: store.clone(),
@@ -191,6 +192,7 @@ impl Bound {
         tasks.spawn(background(later.run(shutdown.clone())));
         tasks.spawn(background(worker.run(shutdown.clone())));
         tasks.spawn(background(rotation.run(shutdown.clone())));
+        tasks.spawn(background(upkeep.run(shutdown.clone())));
         let (kept, stop) = (store.clone(), shutdown.clone());
         tasks.spawn(background(async move { log.run(kept, stop).await }));
         if let Some(ops) = ops {

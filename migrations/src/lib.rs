@@ -19,6 +19,7 @@ mod m20261123_000011_credential_subject;
 mod m20261123_000012_receiver_kinds;
 mod m20261123_000014_application;
 mod m20261123_000015_receiver;
+mod m20261123_000016_delivery_care;
 mod m20261123_000018_key_states;
 mod sql;
 
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000014_application::Migration),
             Box::new(m20261123_000015_receiver::Migration),
             Box::new(m20261123_000018_key_states::Migration),
+            Box::new(m20261123_000016_delivery_care::Migration),
         ]
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Tail {
     /// Only those of one tenant.
     #[arg(long)]
     tenant: Option<String>,
-    /// Only those after this number.
+    /// Only those after the one with this number.
     #[arg(long, default_value_t = 0)]
     after: i64,
     /// At most this many.

@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod flags;
 mod key;
+mod letters;
 mod migrate;
 mod openapi;
 mod operator;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     failure::Failure,
+    letters,
     output::{Columns, Output},
 };
 use crate::{
@@ -34,6 +35,8 @@ pub(super) enum Command {
     Resume(One),
     /// Deletes a stream and what it has not delivered.
     Delete(One),
+    #[command(flatten)]
+    Letters(letters::Command),
 }
 
 #[derive(Debug, Args)]
@@ -87,7 +90,7 @@ const COLUMNS: &Columns = &[
     ("LAST ERROR", "last_error"),
 ];
 
-fn event(uri: &str) -> Result<EventUri, String> {
+pub(super) fn event(uri: &str) -> Result<EventUri, String> {
     EventUri::parse(uri).ok_or_else(|| {
         let sent = EventUri::offered(true);
         let uris: Vec<&str> = sent.map(EventUri::as_str).collect();
@@ -129,6 +132,7 @@ pub(super) async fn run(
             output.busy("deleting", operator.delete_stream(&tenant, id)).await?;
             output.gone("stream", &id.to_string())
         }
+        Command::Letters(command) => letters::run(command, operator, output).await,
     }
 }
 

@@ -12,6 +12,7 @@
 //! same `jti`, by which the receiver tells copies (RFC 8417 §2.2).
 
 pub mod backoff;
+mod circuit;
 pub mod issue;
 pub mod keys;
 mod lease;
@@ -25,6 +26,8 @@ mod resolver;
 pub mod rotation;
 mod seats;
 mod sink;
+mod trouble;
+pub mod upkeep;
 pub mod worker;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::OutgoingError;
+use super::{OutgoingError, circuit::Health};
 
 /// Longer texts of receivers are cut, so that they cannot fill our tables.
 const MAX_DESCRIPTION: usize = 200;
@@ -189,6 +189,22 @@ impl Outcome {
             | Self::Refused(_)
             | Self::Failed(_)
             | Self::NotReady => None,
+        }
+    }
+
+    /// What it says of the receiver's host: whether it works, not whether it
+    /// agrees with us.
+    pub(super) fn health(&self) -> Health {
+        match self {
+            Self::Answered { status: 408 | 425 | 500..=599, .. }
+            | Self::Refused(Refusal { remedy: Remedy::Retry(None), .. }) => Health::Down,
+            Self::Answered { .. } | Self::Taken | Self::Commanded(_) | Self::Refused(_) => {
+                Health::Up
+            }
+            Self::Failed(OutgoingError::Refused(_)) | Self::Skipped | Self::NotReady => {
+                Health::Unknown
+            }
+            Self::Failed(_) => Health::Down,
         }
     }
 

@@ -7,13 +7,17 @@ use std::{
 
 use uuid::Uuid;
 
+use super::circuit::{Circuits, Health, Turn};
 use crate::{
     store::{Claim, Stream},
     tenant::StreamId,
 };
 
 /// Groups in flight, over all streams.
-pub(super) const IN_FLIGHT: usize = 256;
+pub(super) const IN_FLIGHT: usize = 512;
+/// Of those, groups in flight to hosts that have yet to show that they answer:
+/// however many receivers hang, there is room for those that do not.
+pub(super) const IN_DOUBT: usize = IN_FLIGHT / 2;
 /// Groups in flight to one stream, so that a slow receiver cannot hold up all.
 pub(super) const IN_FLIGHT_PER_STREAM: usize = 16;
 
@@ -39,12 +43,14 @@ pub(super) struct Queue {
     urgent: VecDeque<Group>,
     other: VecDeque<Group>,
     in_flight: HashMap<StreamId, usize>,
+    circuits: Circuits,
 }
 
 impl Queue {
     /// Sorts claims into groups and lets them wait.
     pub(super) fn add(&mut self, claims: Vec<Claim>, leased_until_us: i64) {
         for group in group(claims, leased_until_us) {
+            self.circuits.learn(&group.stream);
             match group.is_urgent() {
                 true => self.urgent.push_back(group),
                 false => self.other.push_back(group),
@@ -57,40 +63,49 @@ impl Queue {
         self.urgent.iter().chain(&self.other).map(|group| group.claims.len()).sum()
     }
 
-    /// What waits or is in flight, by stream; a group in flight counts once.
-    pub(super) fn held(&self) -> HashMap<StreamId, usize> {
+    /// What waits or is in flight, by stream; a group in flight counts once. A
+    /// stream that is to be left alone has more than it may have.
+    pub(super) fn held(&self, now_us: i64) -> HashMap<StreamId, usize> {
         let mut held = self.in_flight.clone();
         for group in self.urgent.iter().chain(&self.other) {
             *held.entry(group.stream.id).or_default() += group.claims.len();
         }
+        held.extend(self.circuits.closed_to(now_us).map(|stream| (stream, usize::MAX)));
         held
     }
 
     /// Takes the next group that may be sent now.
-    pub(super) fn start(&mut self) -> Option<Group> {
+    pub(super) fn start(&mut self, now_us: i64) -> Option<Group> {
         if IN_FLIGHT <= self.in_flight.values().sum() {
             return None;
         }
-        let in_flight = &self.in_flight;
+        let (in_flight, circuits) = (&self.in_flight, &self.circuits);
+        let room_for_doubt = circuits.doubtful() < IN_DOUBT;
         let may_start = |group: &Group| {
-            in_flight.get(&group.stream.id).is_none_or(|&count| count < IN_FLIGHT_PER_STREAM)
+            let stream = group.stream.id;
+            in_flight.get(&stream).is_none_or(|&count| count < IN_FLIGHT_PER_STREAM)
+                && circuits.has_room(stream, now_us)
+                && (room_for_doubt || !circuits.is_doubtful(stream))
         };
         let group = match self.urgent.iter().position(may_start) {
             Some(place) => self.urgent.remove(place),
             None => self.other.iter().position(may_start).and_then(|it| self.other.remove(it)),
         }?;
         *self.in_flight.entry(group.stream.id).or_default() += 1;
+        self.circuits.started(group.stream.id);
         Some(group)
     }
 
-    /// Notes that a group of the stream is no longer in flight.
-    pub(super) fn finished(&mut self, stream: StreamId) {
+    /// Notes that a group of the stream is no longer in flight, and what that says
+    /// of its host.
+    pub(super) fn finished(&mut self, stream: StreamId, health: Health, now_us: i64) -> Turn {
         if let Some(count) = self.in_flight.get_mut(&stream) {
             *count = count.saturating_sub(1);
             if *count == 0 {
                 self.in_flight.remove(&stream);
             }
         }
+        self.circuits.ended(stream, health, now_us)
     }
 
     /// Takes out what waits for the stream.

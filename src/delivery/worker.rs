@@ -7,11 +7,12 @@ use std::{error::Error, panic::resume_unwind, pin::pin, sync::Arc, time::Duratio
 
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::{
     Outcome, OutgoingError, ReceiverError,
     backoff::{Family, Next, Tried, decide},
+    circuit::{Health, Turn},
     issue::Issuer,
     keys::KeyRing,
     lease::{LEASE, Leases},
@@ -19,6 +20,7 @@ use super::{
     push::Pusher,
     queue::{Group, Queue},
     sink::{Parcel, Sinks, http::Http},
+    trouble::Trouble,
 };
 use crate::{
     clock::Clock,
@@ -47,6 +49,7 @@ pub struct DeliveryWorker {
     clock: Clock,
     leases: Leases,
     sinks: Sinks,
+    trouble: Trouble,
 }
 
 /// Whether a subject's next claim may follow.
@@ -66,14 +69,16 @@ pub(super) enum Flow {
 struct End {
     stream: StreamId,
     flow: Flow,
+    /// What its last attempt says of the receiver's host.
+    health: Health,
 }
 
 impl DeliveryWorker {
     /// A worker that signs as `issuer` and sends with what `keys` hold; call
     /// [`DeliveryWorker::run`].
     pub fn new(store: Store, keys: KeyRing, issuer: Issuer, pusher: Pusher, clock: Clock) -> Self {
-        let (leases, sinks) = (Leases::default(), Sinks::default());
-        Self { store, keys, issuer, pusher, clock, leases, sinks }
+        let (leases, sinks, trouble) = (Leases::default(), Sinks::default(), Trouble::default());
+        Self { store, keys, issuer, pusher, clock, leases, sinks, trouble }
     }
 
     /// Delivers until `shutdown`. An attempt that has begun is finished and
@@ -86,6 +91,7 @@ impl DeliveryWorker {
         tokio::select! {
             () = this.serve(&shutdown) => (),
             () = this.leases.keep_up(&this.store, &this.clock) => (),
+            () = this.trouble.watch(&this.store, &this.clock) => (),
         }
     }
 
@@ -102,7 +108,7 @@ impl DeliveryWorker {
             appended.as_mut().enable();
 
             let pause = self.fill(&mut queue).await;
-            while let Some(group) = queue.start() {
+            while let Some(group) = queue.start(self.clock.now_us()) {
                 in_flight.spawn(Arc::clone(self).deliver(group, shutdown.clone()));
             }
             tokio::select! {
@@ -130,7 +136,7 @@ impl DeliveryWorker {
             return IDLE;
         }
         let now_us = self.clock.now_us();
-        let held = queue.held();
+        let held = queue.held(now_us);
         match self.store.claim_pushes(now_us, micros(LEASE), room, &held).await {
             Ok(claims) => {
                 let full = room <= claims.len();
@@ -161,7 +167,26 @@ impl DeliveryWorker {
     }
 
     async fn settle(&self, queue: &mut Queue, end: &End) {
-        queue.finished(end.stream);
+        let now_us = self.clock.now_us();
+        match queue.finished(end.stream, end.health, now_us) {
+            Turn::None => (),
+            Turn::Opened(streams) => {
+                measure::count("circuit_opened");
+                warn!(stream.id = %end.stream, "a receiver's host does not answer and is left alone");
+                for stream in streams {
+                    self.give_back(&queue.remove(stream)).await;
+                }
+            }
+            Turn::Closed(streams) => {
+                info!(stream.id = %end.stream, "a receiver's host answers again");
+                for (tenant, stream) in streams {
+                    if let Err(error) = self.store.hasten(tenant, stream, now_us).await {
+                        // Each goes when its own time has come.
+                        warn!(error = causes(&error), "could not hasten what waits");
+                    }
+                }
+            }
+        }
         if end.flow == Flow::Paused {
             self.give_back(&queue.remove(end.stream)).await;
         }
@@ -180,12 +205,12 @@ impl DeliveryWorker {
 
     /// Sends a group in order, as far as it goes, and gives the rest back.
     async fn deliver(self: Arc<Self>, group: Group, shutdown: CancellationToken) -> End {
-        let mut flow = Flow::Next;
+        let (mut flow, mut health) = (Flow::Next, Health::Unknown);
         let mut rest = group.claims.as_slice();
         while let [claim, later @ ..] = rest {
-            flow = match self.may_begin(&group) && !shutdown.is_cancelled() {
+            (flow, health) = match self.may_begin(&group) && !shutdown.is_cancelled() {
                 true => self.attempt(claim).await,
-                false => Flow::NotNow,
+                false => (Flow::NotNow, health),
             };
             match flow {
                 Flow::Next => rest = later,
@@ -197,7 +222,7 @@ impl DeliveryWorker {
             }
         }
         self.give_back(rest).await;
-        End { stream: group.stream.id, flow }
+        End { stream: group.stream.id, flow, health }
     }
 
     fn may_begin(&self, group: &Group) -> bool {
@@ -205,7 +230,7 @@ impl DeliveryWorker {
     }
 
     /// Makes one attempt and records it.
-    async fn attempt(&self, claim: &Claim) -> Flow {
+    async fn attempt(&self, claim: &Claim) -> (Flow, Health) {
         let outcome = self.send(claim).await;
         let now_us = self.clock.now_us();
         let attempt = u32::try_from(claim.attempt).unwrap_or(0).saturating_add(1);
@@ -221,14 +246,17 @@ impl DeliveryWorker {
         self.forget(claim, &outcome).await;
         let recorded = self.record(claim, &outcome, &next, now_us).await;
         self.leases.leave(std::slice::from_ref(claim));
-        match recorded {
-            Ok(flow) => flow,
-            Err(error) => {
-                // The lease will run out and the attempt is made again.
-                warn!(error = causes(&error), "could not record an attempt");
-                Flow::Stop
-            }
+        let flow = recorded.unwrap_or_else(|error| {
+            // The lease will run out and the attempt is made again.
+            warn!(error = causes(&error), "could not record an attempt");
+            Flow::Stop
+        });
+        match next {
+            Next::Done => self.trouble.arrived(&self.store, claim).await,
+            Next::Retry(_) => self.trouble.failed(&self.store, claim, now_us).await,
+            Next::Dead(_) | Next::Pause(_) => (),
         }
+        (flow, outcome.health())
     }
 
     async fn send(&self, claim: &Claim) -> Outcome {

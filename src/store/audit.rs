@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Change, TenantTx, statement::Sql};
+use super::{Change, StoreError, TenantTx, statement::Sql};
 
 /// Who did something, and what it was.
 #[derive(Debug, Clone)]
@@ -18,6 +18,27 @@ pub struct AuditEntry {
 }
 
 impl TenantTx {
+    /// Remembers what was done to no resource.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn audit(&self, entry: &AuditEntry, at_us: i64) -> Result<(), StoreError> {
+        let sql = Sql::new(
+            "insert into audit_entry (tenant_id, id, at_us, actor, action, txn, attributes) values ",
+        )
+        .rows([vec![
+            self.owner(),
+            entry.id.into(),
+            at_us.into(),
+            entry.actor.clone().into(),
+            entry.action.into(),
+            format!("tx_{}", entry.id).into(),
+            entry.attributes.join(" ").into(),
+        ]]);
+        self.run(sql).await.map(|_| ())
+    }
+
     pub(super) fn insert_audit(&self, entry: &AuditEntry, change: &Change) -> Sql {
         Sql::new(
             "insert into audit_entry (tenant_id, id, at_us, actor, action, txn, resource_type,

@@ -7,10 +7,17 @@
 
 mod acknowledge;
 mod claims;
+mod letters;
+mod replay;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::sync::Arc;
+
+pub use letters::{DeadLetter, LetterFilter};
+pub use replay::EventSpan;
+pub use trouble::FailingStream;
 
 use sea_orm::QueryResult;
 use serde_json::Value;

@@ -34,6 +34,7 @@ mod person;
 mod postgres;
 mod receiver;
 mod resource;
+mod retention;
 mod secret_key;
 mod signing_key;
 mod sqlite;
@@ -70,7 +71,9 @@ pub use change::{Audience, Change, OutboxEvent, RowChange};
 pub use connection::ConnectionRow;
 pub use credential::{CredentialRow, NewCredential};
 pub use custom_schema::{Definitions, Reindex};
-pub use delivery::{Claim, Finish, LeaseKey, Said};
+pub use delivery::{
+    Claim, DeadLetter, EventSpan, FailingStream, Finish, LeaseKey, LetterFilter, Said,
+};
 pub use error::{StoreError, UniqueKey};
 pub use gating::Hearer;
 pub use keys::ResourceKeys;
@@ -84,6 +87,7 @@ pub use outbox::OutboxRow;
 pub use person::PersonName;
 pub use receiver::{NewAccessToken, NewReceiverRow, ReceiverRow};
 pub use resource::StoredResource;
+pub use retention::{Ages, HoldLimit};
 pub use secret_key::{KeyError, SecretKey, generate, kid, make_signing_key};
 pub use signing_key::{KeyState, NewSigningKey, SealedKey, SigningKeyRow, Successor};
 pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamRow, StreamStatus};

@@ -1,11 +1,11 @@
 //! Events: written with their change, and put on their way to each stream.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
-use sea_orm::{DbBackend, Value};
+use sea_orm::{DbBackend, QueryResult, Value};
 
 use super::{
-    Audience, OutboxEvent, StoreError, TenantStore, TenantTx, change::ROWS, statement::Sql,
+    Audience, OutboxEvent, StoreError, TenantStore, TenantTx, View, change::ROWS, statement::Sql,
 };
 use crate::event::EventUri;
 
@@ -39,6 +39,15 @@ pub(super) const fn bit(uri: EventUri) -> i64 {
         EventUri::Verification | EventUri::StreamUpdated => 0,
     }
 }
+
+/// Bits of the events that take access away: they go first at every stream, and
+/// so does what is about the stream itself, which has no bit.
+const REVOCATIONS: i64 =
+    bit(EventUri::SessionRevoked) | bit(EventUri::AccountDisabled) | bit(EventUri::AccountPurged);
+
+/// How long a reader waits for transactions that may yet write earlier events.
+const SETTLING: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_millis(20);
 
 /// An event as it is kept.
 #[derive(Debug, Clone)]
@@ -128,12 +137,13 @@ impl TenantTx {
     pub(super) fn insert_deliveries(&self, txn: &str, events: &str) -> Sql {
         Sql::new(
             "insert into delivery (tenant_id, stream_id, seq, subject_key, txn, state, attempt,
-                due_us, leased_until_us)
-             select s.tenant_id, s.id, o.seq, o.subject_key, cast(? as text), 0, 0, 0, 0",
+                due_us, leased_until_us, lane)
+             select s.tenant_id, s.id, o.seq, o.subject_key, cast(? as text), 0, 0, 0, 0,
+                case when o.event_bit = 0 or (o.event_bit & ",
         )
         .bind(txn)
         .push(&format!(
-            " from {events} o join stream s on s.tenant_id = ? and s.status <> 2
+            "{REVOCATIONS}) <> 0 then 0 else 1 end from {events} o join stream s on s.tenant_id = ? and s.status <> 2
                 and (s.id = o.stream_id or (o.stream_id is null
                     and (s.event_mask & o.event_bit) <> 0
                     and (o.application_id is null or o.application_id = s.application_id)))"
@@ -143,35 +153,86 @@ impl TenantTx {
 }
 
 impl TenantStore {
-    /// Up to `limit` events after `seq`, oldest first: of the tenant, or of all
-    /// tenants for the operator.
+    /// Up to `limit` events behind the one at `after`, oldest first: of the tenant,
+    /// or of all tenants for the operator.
+    ///
+    /// On PostgreSQL an event can be committed after one with a higher `seq`. So the
+    /// order is that of transactions, and none is given out while one that began
+    /// earlier may still write: whoever pages misses nothing. A reader waits a
+    /// moment for those, to see what was committed before it asked.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the database fails.
-    pub async fn events(&self, seq: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+    pub async fn events(&self, after: i64, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        let mut left = SETTLING.as_millis() / LOOK.as_millis();
+        loop {
+            let view = self.view().await?;
+            // Asked first: what is committed by now is settled by then.
+            let is_settled = left == 0 || view.is_settled().await?;
+            let rows = view.all(view.page(after, limit)).await?;
+            if is_settled || u32::try_from(rows.len()) == Ok(limit) {
+                return rows.iter().map(OutboxRow::read).collect();
+            }
+            drop(view);
+            left -= 1;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+impl OutboxRow {
+    fn read(row: &QueryResult) -> Result<Self, StoreError> {
+        Ok(Self {
+            seq: row.try_get_by_index(0)?,
+            tenant_name: row.try_get_by_index(1)?,
+            txn: row.try_get_by_index(2)?,
+            uri: row.try_get_by_index(3)?,
+            subject: row.try_get_by_index(4)?,
+            occurred_us: row.try_get_by_index(5)?,
+        })
+    }
+}
+
+impl View {
+    /// Whether no event is hidden because of a transaction that began earlier.
+    async fn is_settled(&self) -> Result<bool, StoreError> {
+        if self.backend != DbBackend::Postgres {
+            return Ok(true);
+        }
+        let sql = Sql::new("select 1 from outbox o where ")
+            .append(self.own_events())
+            .push("o.xid >= pg_snapshot_xmin(pg_current_snapshot()) limit 1");
+        Ok(self.one(sql).await?.is_none())
+    }
+
+    fn page(&self, after: i64, limit: u32) -> Sql {
         let sql = Sql::new(
             "select o.seq, t.name, o.txn, o.event_uri, o.subject, o.occurred_us
-             from outbox o join tenant t on t.id = o.tenant_id where o.seq > ?",
+             from outbox o join tenant t on t.id = o.tenant_id where ",
         )
-        .bind(seq);
-        let sql = match self.tenant.get() {
-            0 => sql,
-            tenant => sql.push(" and o.tenant_id = ?").bind(tenant),
+        .append(self.own_events());
+        let sql = match self.backend {
+            // An event that is no longer kept was before every one with a higher `seq`.
+            DbBackend::Postgres => sql
+                .push("o.xid < pg_snapshot_xmin(pg_current_snapshot()) and (o.xid, o.seq) > (")
+                .push("coalesce((select c.xid from outbox c where c.seq = ?), '0'::xid8), ?)")
+                .bind(after)
+                .bind(after)
+                .push(" and (o.seq > ? or exists (select 1 from outbox c where c.seq = ?))")
+                .bind(after)
+                .bind(after)
+                .push(" order by o.xid, o.seq limit ?"),
+            _ => sql.push("o.seq > ? order by o.seq limit ?").bind(after),
         };
-        let sql = sql.push(" order by o.seq limit ?").bind(i64::from(limit));
-        let rows = self.view().await?.all(sql).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(OutboxRow {
-                    seq: row.try_get_by_index(0)?,
-                    tenant_name: row.try_get_by_index(1)?,
-                    txn: row.try_get_by_index(2)?,
-                    uri: row.try_get_by_index(3)?,
-                    subject: row.try_get_by_index(4)?,
-                    occurred_us: row.try_get_by_index(5)?,
-                })
-            })
-            .collect()
+        sql.bind(i64::from(limit))
+    }
+
+    /// The operator's views see the events of every tenant.
+    fn own_events(&self) -> Sql {
+        match self.tenant.get() {
+            0 => Sql::default(),
+            tenant => Sql::new("o.tenant_id = ? and ").bind(tenant),
+        }
     }
 }

@@ -263,7 +263,7 @@ impl TenantStore {
                 (select count(*) from delivery d where d.tenant_id = s.tenant_id
                     and d.stream_id = s.id and d.state = 0),
                 (select d.last_error from delivery d where d.tenant_id = s.tenant_id
-                    and d.stream_id = s.id and d.state = 0 order by d.seq limit 1),
+                    and d.stream_id = s.id and d.state = 0 order by d.lane, d.seq limit 1),
                 (select a.name from application a where a.tenant_id = s.tenant_id
                     and a.id = s.application_id)
              from stream s join tenant t on t.id = s.tenant_id where s.tenant_id = ?"

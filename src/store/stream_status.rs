@@ -21,6 +21,9 @@ use crate::{
 /// sent any more: who asked has given up.
 const STALE_US: i64 = 10 * 60 * 1_000_000;
 
+/// Why a stream that is resumed has not all that happened meanwhile.
+const DROPPED: &str = "HELD_EVENTS_DROPPED";
+
 /// Who changes a stream's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChangedBy {
@@ -105,7 +108,8 @@ impl TenantTx {
         stream: StreamId,
         change: &StatusChange,
     ) -> Result<bool, StoreError> {
-        let sql = Sql::new("select status, kind = 'ssf' from stream").append(self.of(stream));
+        let sql =
+            Sql::new("select status, kind = 'ssf', dropped from stream").append(self.of(stream));
         let sql = match change.by {
             ChangedBy::Receiver(receiver) => sql.push(" and receiver_id = ?").bind(receiver.0),
             ChangedBy::Us => sql,
@@ -114,9 +118,18 @@ impl TenantTx {
         let Some(row) = self.one(sql).await? else { return Ok(false) };
         let before = StreamStatus::from_code(row.try_get_by_index(0)?);
         let is_ssf: bool = row.try_get_by_index(1)?;
-        let update = Sql::new("update stream set status = ?, reason = ?")
+        let dropped: i64 = row.try_get_by_index(2)?;
+        let lost_some = change.status == StreamStatus::Enabled && 0 < dropped;
+        let change = &StatusChange {
+            reason: if lost_some { Some(DROPPED.to_owned()) } else { change.reason.clone() },
+            ..change.clone()
+        };
+        let update = Sql::new("update stream set failing_since_us = null, status = ?")
             .bind(change.status.code())
+            .push(", reason = ?")
             .bind(change.reason.clone())
+            .push(", dropped = ?")
+            .bind(if lost_some { 0 } else { dropped })
             .append(self.of(stream));
         self.run(update).await?;
         if before == StreamStatus::Disabled || change.status == StreamStatus::Disabled {
@@ -124,11 +137,26 @@ impl TenantTx {
         }
         if change.status == StreamStatus::Enabled {
             self.forget_outdated(stream, change).await?;
+            self.begin_anew(stream).await?;
         }
-        if is_ssf && change.by == ChangedBy::Us && before != change.status {
+        // Also a receiver that resumed by itself must hear that something is missing.
+        if is_ssf && (change.by == ChangedBy::Us && before != change.status || lost_some) {
             self.append_operational(&notice(stream, change)).await?;
         }
         Ok(true)
+    }
+
+    /// What failed before the stream was paused has another chance at once, as if it
+    /// were new.
+    async fn begin_anew(&self, stream: StreamId) -> Result<(), StoreError> {
+        let sql = Sql::new(
+            "update delivery set due_us = 0, attempt = 0, same_status = 0
+             where state = 0 and lane < 2 and due_us > 0 and tenant_id = ?",
+        )
+        .bind(self.owner())
+        .push(" and stream_id = ?")
+        .bind(stream.0);
+        self.run(sql).await.map(|_| ())
     }
 
     /// What need not be said any more when a stream is resumed.

@@ -164,7 +164,7 @@ impl ReceiverRules {
             Some(address) if !self.allows(address) => {
                 return Err("the address is not a public one");
             }
-            Some(IpAddr::V4(_)) if !url.contains(host) => {
+            Some(IpAddr::V4(_)) if !url.contains(&format!("//{host}")) => {
                 return Err("the address is not written as four decimal numbers");
             }
             None if METADATA.contains(&host) => {

@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use crate::{
     delivery::{
+        circuit::{FAILURES, Health, Turn},
         issue::set_claims,
-        queue::{IN_FLIGHT, IN_FLIGHT_PER_STREAM, Queue},
+        queue::{IN_DOUBT, IN_FLIGHT_PER_STREAM, Queue},
     },
     event::{EventUri, Subject, SubjectFormat, jti},
     store::{Claim, DeliveryMethod, Stream, StreamStatus},
@@ -23,7 +24,7 @@ fn stream(number: u128) -> Arc<Stream> {
         tenant_name: "acme".to_owned(),
         id: StreamId(Uuid::from_u128(number)),
         audience: "https://app.example".to_owned(),
-        method: DeliveryMethod::Push { endpoint_url: "https://app.example/events".to_owned() },
+        method: DeliveryMethod::Push { endpoint_url: format!("https://app{number}.example/in") },
         subject_format: SubjectFormat::IssSub,
         subject_issuer: None,
         events: vec![EventUri::SessionRevoked],
@@ -94,10 +95,19 @@ fn a_person_without_external_id_is_named_all_the_same() {
     assert_eq!(claims["sub_id"], json!({ "format": "opaque", "id": "u1" }));
 }
 
+/// The time of the queue's tests, in microseconds.
+const NOW_US: i64 = 0;
+/// What may be under way to a host of which nothing is known.
+const UNKNOWN: usize = 4;
+
 /// What is started, as (stream, subject, sequence numbers), until nothing may.
 fn started(queue: &mut Queue) -> Vec<(u128, u128, Vec<i64>)> {
+    started_at(queue, NOW_US)
+}
+
+fn started_at(queue: &mut Queue, now_us: i64) -> Vec<(u128, u128, Vec<i64>)> {
     let mut started = Vec::new();
-    while let Some(group) = queue.start() {
+    while let Some(group) = queue.start(now_us) {
         let first = &group.claims[0];
         started.push((
             group.stream.id.0.as_u128(),
@@ -106,6 +116,11 @@ fn started(queue: &mut Queue) -> Vec<(u128, u128, Vec<i64>)> {
         ));
     }
     started
+}
+
+/// Subjects of a stream, each with one event.
+fn crowd(stream: &Arc<Stream>, count: u128) -> Vec<Claim> {
+    (0..count).map(|it| claim(stream, it, 1, EventUri::ProvDelete)).collect()
 }
 
 #[test]
@@ -129,20 +144,24 @@ fn a_subject_is_one_group_in_order_and_revocations_go_first() {
 }
 
 #[test]
-fn one_stream_cannot_take_every_place() {
+fn a_stream_gets_more_places_as_its_receiver_answers_but_not_all() {
     let (slow, other) = (stream(1), stream(2));
     let mut queue = Queue::default();
-    let crowd = (0..40).map(|it| claim(&slow, it, 1, EventUri::ProvDelete)).collect();
-    queue.add(crowd, 0);
-    queue.add(vec![claim(&other, 1, 1, EventUri::ProvDelete)], 0);
+    queue.add(crowd(&slow, 60), 0);
+    queue.add(crowd(&other, 1), 0);
 
     let first = started(&mut queue);
-    assert_eq!(first.len(), IN_FLIGHT_PER_STREAM + 1);
+    assert_eq!(first.len(), UNKNOWN + 1);
     assert_eq!(first.last().map(|it| it.0), Some(2));
 
-    queue.finished(slow.id);
-    assert_eq!(started(&mut queue).len(), 1);
-    assert_eq!(queue.remove(slow.id).len(), 40 - IN_FLIGHT_PER_STREAM - 1);
+    let mut under_way = UNKNOWN;
+    for _ in 0..30 {
+        assert_eq!(queue.finished(slow.id, Health::Up, NOW_US), Turn::None);
+        under_way = (under_way - 1 + started(&mut queue).len()).min(60);
+        assert!(under_way <= IN_FLIGHT_PER_STREAM, "{under_way}");
+    }
+    assert_eq!(under_way, IN_FLIGHT_PER_STREAM);
+    queue.remove(slow.id);
     assert_eq!(queue.waiting(), 0);
 }
 
@@ -150,26 +169,90 @@ fn one_stream_cannot_take_every_place() {
 fn what_is_held_is_counted_by_stream() {
     let (slow, other) = (stream(1), stream(2));
     let mut queue = Queue::default();
-    queue.add((0..40).map(|it| claim(&slow, it, 1, EventUri::ProvDelete)).collect(), 0);
-    queue.add(vec![claim(&other, 1, 1, EventUri::ProvDelete)], 0);
-    let of = |queue: &Queue| [slow.id, other.id].map(|id| queue.held().get(&id).copied());
+    queue.add(crowd(&slow, 40), 0);
+    queue.add(crowd(&other, 1), 0);
+    let of = |queue: &Queue| [slow.id, other.id].map(|id| queue.held(NOW_US).get(&id).copied());
 
     assert_eq!(of(&queue), [Some(40), Some(1)]);
     started(&mut queue);
     assert_eq!(of(&queue), [Some(40), Some(1)], "in flight or waiting");
-    queue.finished(slow.id);
-    queue.finished(other.id);
+    queue.finished(slow.id, Health::Up, NOW_US);
+    queue.finished(other.id, Health::Up, NOW_US);
     assert_eq!(of(&queue), [Some(39), None]);
 }
 
 #[test]
-fn all_streams_together_have_a_limit() {
+fn receivers_that_hang_leave_room_for_those_that_answer() {
+    let healthy = stream(1_000);
     let mut queue = Queue::default();
-    for number in 0..40 {
-        let stream = stream(number);
-        queue.add((0..10).map(|it| claim(&stream, it, 1, EventUri::ProvDelete)).collect(), 0);
+    queue.add(crowd(&healthy, 1), 0);
+    started(&mut queue);
+    queue.finished(healthy.id, Health::Up, NOW_US);
+    for number in 0..200 {
+        queue.add(crowd(&stream(number), 10), 0);
     }
 
-    assert_eq!(started(&mut queue).len(), IN_FLIGHT);
-    assert_eq!(queue.drain().len(), 400 - IN_FLIGHT);
+    assert_eq!(started(&mut queue).len(), IN_DOUBT);
+    queue.add(crowd(&healthy, 10), 0);
+    assert_eq!(started(&mut queue).len(), UNKNOWN + 1, "it has its own room");
+    assert_eq!(queue.drain().len(), 2_000 - IN_DOUBT + 10 - UNKNOWN - 1);
+}
+
+#[test]
+fn a_host_that_fails_is_left_alone_and_probed_and_comes_back_step_by_step() {
+    const SECOND: i64 = 1_000_000;
+    let (dead, other) = (stream(1), stream(2));
+    let mut queue = Queue::default();
+    queue.add(crowd(&dead, 60), 0);
+    let mut failures = 0;
+    let mut under_way = started(&mut queue).len();
+    while failures < FAILURES - 1 {
+        assert_eq!(queue.finished(dead.id, Health::Down, NOW_US), Turn::None);
+        failures += 1;
+        under_way = under_way - 1 + started(&mut queue).len();
+    }
+    assert_eq!(under_way, 1, "each failure halves what may be under way");
+    let opened = queue.finished(dead.id, Health::Down, NOW_US);
+    assert_eq!(opened, Turn::Opened(vec![dead.id]));
+
+    queue.add(crowd(&other, 1), 0);
+    assert_eq!(started(&mut queue).len(), 1, "other hosts go on");
+    assert_eq!(queue.held(NOW_US)[&dead.id], usize::MAX);
+    let mut now_us = NOW_US;
+    for wait in [30, 60, 120, 240, 300, 300] {
+        now_us += wait * SECOND - 1;
+        assert_eq!(started_at(&mut queue, now_us).len(), 0, "before {wait} s");
+        now_us += 1;
+        assert_eq!(started_at(&mut queue, now_us).len(), 1, "after {wait} s");
+        assert_ne!(queue.held(now_us)[&dead.id], usize::MAX);
+        assert_eq!(queue.finished(dead.id, Health::Down, now_us), Turn::Opened(vec![dead.id]));
+    }
+
+    now_us += 300 * SECOND;
+    assert_eq!(started_at(&mut queue, now_us).len(), 1);
+    let closed = queue.finished(dead.id, Health::Up, now_us);
+    assert_eq!(closed, Turn::Closed(vec![(dead.tenant, dead.id)]));
+    assert_eq!(started_at(&mut queue, now_us).len(), 2);
+    queue.finished(dead.id, Health::Up, now_us);
+    assert_eq!(started_at(&mut queue, now_us).len(), 2, "one more for each success");
+}
+
+#[test]
+fn streams_to_one_host_share_its_fate() {
+    let one = stream(1);
+    let mut same = (*stream(1)).clone();
+    same.id = StreamId(Uuid::from_u128(9));
+    let same = Arc::new(same);
+    let mut queue = Queue::default();
+    queue.add(crowd(&one, 60), 0);
+    queue.add(crowd(&same, 1), 0);
+    let mut turn = Turn::None;
+    while turn == Turn::None {
+        started(&mut queue);
+        turn = queue.finished(one.id, Health::Down, NOW_US);
+    }
+
+    let Turn::Opened(streams) = turn else { panic!("{turn:?}") };
+    assert_eq!(streams.len(), 2);
+    assert_eq!(queue.held(NOW_US)[&same.id], usize::MAX);
 }

@@ -16,18 +16,17 @@ pub(super) struct Events;
 
 #[OpenApi]
 impl Events {
-    /// Lists events in the order of their `seq`.
+    /// Lists events in the order of their transactions.
     ///
-    /// On PostgreSQL an event that is committed late can have a `seq` before those
-    /// that were listed already; what is delivered to streams misses none.
-    /// The next page begins after the `seq` of the last item.
+    /// The next page begins after the `seq` of the last item, and misses none: on PostgreSQL
+    /// an event that is committed late can come behind one with a higher `seq`.
     #[oai(path = "/events", method = "get", operation_id = "events.list")]
     async fn list(
         &self,
         _token: OperatorToken,
         /// Only those of one tenant.
         tenant: Query<Option<String>>,
-        /// Only those after this `seq`.
+        /// Only those after the one with this `seq`.
         after: Query<Option<i64>>,
         /// At most this many. Default 100.
         #[oai(validator(minimum(value = "1"), maximum(value = "1000")))]

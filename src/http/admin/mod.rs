@@ -11,6 +11,7 @@ mod authenticate;
 mod connections;
 mod events;
 mod keys;
+mod letters;
 mod people;
 mod problem;
 mod receivers;
@@ -45,6 +46,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         receivers::Receivers,
         streams::Streams,
         keys::Keys,
+        letters::Letters,
         schemas::Schemas,
         events::Events,
         people::People,

@@ -5,6 +5,7 @@
 mod applications;
 mod connections;
 mod keys;
+mod letters;
 mod people;
 mod receivers;
 mod recheck;
@@ -26,6 +27,7 @@ use crate::{
 
 pub use applications::ApplicationChange;
 pub use connections::ConnectionChange;
+pub use letters::{DeadLetterRecord, Letters, Moved, Replay, ReplayStart};
 pub use people::{NameKind, RevokedSessions};
 pub use records::{
     ApplicationRecord, ConnectionRecord, EventRecord, IssuedReceiver, IssuedToken, KeyRecord,

@@ -13,16 +13,12 @@ use super::{
     super::{
         Store, StoreError, TenantTx, View,
         change::ROWS,
-        outbox::bit,
         statement::Sql,
         stream::{COLUMNS, Streams},
     },
     Claim, EVENT, LeaseKey, read_claim,
 };
-use crate::{
-    event::EventUri,
-    tenant::{StreamId, TenantId},
-};
+use crate::tenant::{StreamId, TenantId};
 
 /// A stream of which a worker holds so many claims gets no more for now; nor
 /// does it get more at once.
@@ -30,12 +26,6 @@ pub(super) const PER_STREAM: usize = 32;
 /// Unfinished deliveries of a stream that are looked at, oldest first. A longer
 /// backlog costs no more than that.
 pub(super) const WINDOW: i64 = 2_000;
-/// Unfinished events about the stream itself that are looked at.
-const OPERATIONAL: i64 = 20;
-/// Bits of the events that take access away; see [`EventUri::is_revocation`].
-const REVOCATIONS: i64 =
-    bit(EventUri::SessionRevoked) | bit(EventUri::AccountDisabled) | bit(EventUri::AccountPurged);
-
 /// The stream transmits, or this is the notice that it does not, which has not been
 /// tried: it is sent before the stream stops (SSF 1.0 §8.1.5).
 const MAY_GO: &str = "(s.status = 0 or (s.status = 1 and d.subject_key = d.stream_id
@@ -43,10 +33,12 @@ const MAY_GO: &str = "(s.status = 0 or (s.status = 1 and d.subject_key = d.strea
         and n.event_uri = 'https://schemas.openid.net/secevent/ssf/event-type/stream-updated')))";
 
 /// No earlier event of the subject is unfinished, but for those of the same
-/// transaction that can be sent now too. Events about the stream itself wait for none.
+/// transaction that can be sent now too. Events about the stream itself wait for
+/// none, and what is replayed holds up nothing new.
 const IS_HEAD: &str = "(d.subject_key = d.stream_id or not exists (select 1 from delivery e
     where e.tenant_id = d.tenant_id and e.stream_id = d.stream_id
         and e.subject_key = d.subject_key and e.state = 0 and e.seq < d.seq
+        and (e.lane < 2 or d.lane = 2)
         and (e.txn <> d.txn or e.due_us > ? or e.leased_until_us > ?)))";
 
 /// As [`IS_HEAD`]; events of one transaction may share an answer to a poll, and
@@ -54,7 +46,7 @@ const IS_HEAD: &str = "(d.subject_key = d.stream_id or not exists (select 1 from
 const IS_POLL_HEAD: &str = "(d.subject_key = d.stream_id or not exists (select 1 from delivery e
     where e.tenant_id = d.tenant_id and e.stream_id = d.stream_id
         and e.subject_key = d.subject_key and e.state = 0 and e.seq < d.seq
-        and e.txn <> d.txn))";
+        and (e.lane < 2 or d.lane = 2) and e.txn <> d.txn))";
 
 /// What a lease does to its delivery.
 #[derive(Debug, Clone, Copy)]
@@ -231,8 +223,9 @@ impl View {
         Ok(open.into_iter().map(|(_, open)| open).collect())
     }
 
-    /// What could be sent to the stream now, revocations first. They come first
-    /// within their transactions too, so a cut leaves no earlier event behind.
+    /// What could be sent to the stream now: first the subjects of whom access is
+    /// to be taken away, oldest first, with what has to go before it; then the
+    /// rest, and at last what is replayed.
     async fn candidates(
         &self,
         open: Open,
@@ -240,36 +233,60 @@ impl View {
         room: usize,
     ) -> Result<Vec<LeaseKey>, StoreError> {
         let Open { tenant, stream, runs } = open;
-        let held = |which: &str, most: i64| {
-            Sql::new(
-                "select * from (select tenant_id, stream_id, seq, subject_key, txn, due_us,
-                    leased_until_us, last_error from delivery where state = 0 and tenant_id = ?",
-            )
-            .bind(tenant.get())
-            .push(" and stream_id = ?")
-            .bind(stream.0)
-            .push(&format!(" and subject_key {which} ?"))
-            .bind(stream.0)
-            .push(" order by seq limit ?) h")
-            .bind(most)
+        let of_stream = |sql: Sql| sql.bind(tenant.get()).bind(stream.0);
+        let ready = |sql: Sql| {
+            sql.push(" where d.due_us <= ?")
+                .bind(now_us)
+                .append(is_free(now_us))
+                .append(is_head(now_us))
         };
         // What is about the stream is sent although much else may wait before it.
-        let sql = Sql::new("select d.seq from (")
-            .append(held("<>", if runs { WINDOW } else { 0 }))
-            .push(" union all ")
-            .append(held("=", OPERATIONAL))
-            .push(
-                ") d join outbox o on o.seq = d.seq
-                join stream s on s.tenant_id = d.tenant_id and s.id = d.stream_id
-                where d.due_us <= ?",
-            )
-            .bind(now_us)
-            .push(&format!(" and {MAY_GO}"))
-            .append(is_free(now_us))
-            .append(is_head(now_us))
-            .push(" order by o.event_bit <> 0 and (o.event_bit & ?) = 0, d.seq limit ?")
-            .bind(REVOCATIONS)
-            .bind(i64::try_from(room).unwrap_or(i64::MAX));
+        let urgent = of_stream(Sql::new(
+            "select d.seq from (
+                select id as subject_key from stream where tenant_id = ? and id = ?
+                union
+                select subject_key from (select subject_key from delivery where state = 0
+                    and lane = 0 and tenant_id = ? and stream_id = ? order by seq limit ",
+        ));
+        let urgent = of_stream(urgent)
+            .push("?) l) w join delivery d on d.state = 0 and d.lane < 2")
+            .bind(if runs { WINDOW } else { 0 })
+            .push(" and d.tenant_id = ? and d.stream_id = ?");
+        let urgent = of_stream(urgent).push(
+            " and d.subject_key = w.subject_key
+             join stream s on s.tenant_id = d.tenant_id and s.id = d.stream_id",
+        );
+        let urgent = ready(urgent)
+            .push(&format!(" and {MAY_GO} order by d.subject_key <> d.stream_id, d.seq limit ?"))
+            .bind(count(room));
+        let mut found = self.leases(tenant, stream, urgent).await?;
+        if !runs || room <= found.len() {
+            return Ok(found);
+        }
+        let rest = of_stream(Sql::new(
+            "select d.seq from (
+                select tenant_id, stream_id, seq, subject_key, txn, lane, due_us, leased_until_us
+                from delivery where state = 0 and lane > 0 and tenant_id = ? and stream_id = ?
+                order by lane, seq limit ",
+        ));
+        let rest = ready(rest.push("?) d").bind(WINDOW));
+        let rest = rest.push(" order by d.lane, d.seq limit ?").bind(count(room + found.len()));
+        for lease in self.leases(tenant, stream, rest).await? {
+            // What goes with a revocation is found both ways.
+            if !found.contains(&lease) {
+                found.push(lease);
+            }
+        }
+        found.truncate(room);
+        Ok(found)
+    }
+
+    async fn leases(
+        &self,
+        tenant: TenantId,
+        stream: StreamId,
+        sql: Sql,
+    ) -> Result<Vec<LeaseKey>, StoreError> {
         let rows = self.all(sql).await?;
         rows.iter()
             .map(|row| Ok(LeaseKey { tenant, stream, seq: row.try_get_by_index(0)? }))
@@ -291,8 +308,8 @@ impl TenantTx {
              where d.state = 0 and {MAY_GO}"
         ))
         .append(due)
-        .push(" order by d.seq limit ?")
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        .push(" order by d.lane, d.seq limit ?")
+        .bind(count(limit));
         let mut streams = Streams::new();
         let mut claims = Vec::new();
         for row in &self.all(sql).await? {
@@ -333,6 +350,10 @@ fn among(keys: &[LeaseKey]) -> Sql {
             .push(")");
     }
     sql.push(")")
+}
+
+fn count(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 /// Nobody has a lease on it.
