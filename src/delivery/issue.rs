@@ -22,6 +22,8 @@ pub struct Issuer {
 pub struct IssuedSet {
     /// Its id.
     pub jti: String,
+    /// Its place in the order of the stream's events; it grows, with gaps.
+    pub seq: i64,
     /// The signed token in compact form.
     pub compact: String,
 }
@@ -57,7 +59,8 @@ impl Issuer {
         let claims = set_claims(claim, &self.public_url, now_us);
         let key = self.keys.active(claim.stream.tenant).await.map_err(IssueError::Key)?;
         let compact = key.sign(&claims).map_err(IssueError::Sign)?;
-        Ok(IssuedSet { jti: jti(claim.event_id, claim.stream.id.0), compact })
+        let jti = jti(claim.event_id, claim.stream.id.0);
+        Ok(IssuedSet { jti, seq: claim.seq, compact })
     }
 }
 

@@ -127,6 +127,11 @@ fn refused(value: Option<&Value>) -> Result<Vec<(String, ReceiverError)>, PollEr
 }
 
 impl PollAnswer {
+    /// The last place in the order of the stream's events, if there are Sets.
+    pub fn last_seq(&self) -> Option<i64> {
+        self.sets.iter().map(|set| set.seq).max()
+    }
+
     /// The body of the answer.
     pub fn to_json(&self) -> Value {
         let sets: Map<String, Value> =

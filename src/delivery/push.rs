@@ -1,15 +1,19 @@
 //! Push delivery: one Set, one request (RFC 8935).
 
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Outcome, OutgoingClient, OutgoingError};
+use super::{Outcome, OutgoingClient, OutgoingError, issue::IssuedSet};
 
 const SET_TYPE: HeaderValue = HeaderValue::from_static("application/secevent+jwt");
 const JSON_TYPE: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Where a Set stands in the order of its stream's events, ours and no standard's:
+/// a receiver can tell by it what is older than what it has.
+pub const STREAM_SEQ: HeaderName = HeaderName::from_static("x-stream-seq");
 
 /// Sends Sets to push receivers.
 #[derive(Debug, Clone)]
@@ -36,14 +40,15 @@ impl Pusher {
         &self,
         endpoint_url: &str,
         authorization: Option<&SecretString>,
-        compact: String,
+        set: IssuedSet,
     ) -> Outcome {
         let secret = authorization.map(SecretString::expose_secret);
-        let Some(headers) = headers(secret) else {
+        let Some(mut headers) = headers(secret) else {
             let reason = "the authorization value does not fit into a header";
             return Outcome::Failed(OutgoingError::Refused(reason));
         };
-        match self.client.post(endpoint_url, headers, compact).await {
+        headers.insert(STREAM_SEQ, set.seq.into());
+        match self.client.post(endpoint_url, headers, set.compact).await {
             Ok(answer) => {
                 let retry_after = answer.retry_after();
                 Outcome::of_answer(answer.status, retry_after, &answer.body, secret)

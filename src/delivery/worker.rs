@@ -268,7 +268,7 @@ impl DeliveryWorker {
         match &claim.stream.method {
             DeliveryMethod::Push { endpoint_url } => {
                 match self.issuer.issue(claim, self.clock.now_us()).await {
-                    Ok(set) => self.pusher.push(endpoint_url, secret.as_deref(), set.compact).await,
+                    Ok(set) => self.pusher.push(endpoint_url, secret.as_deref(), set).await,
                     Err(error) => not_ready(claim, &error),
                 }
             }

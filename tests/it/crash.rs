@@ -22,7 +22,7 @@ use crate::support::{Database, Home, Process, Receiver, Set, on, replace};
 const DEADLINE: Duration = Duration::from_secs(20);
 const CLIENTS: usize = 8;
 /// `MUSTER_TEST_CRASH_ROUNDS` asks for more.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 20;
 
 const REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const CREATED: &str = "urn:ietf:params:scim:event:prov:create:notice";
@@ -149,6 +149,7 @@ impl Directory {
 }
 
 async fn survive(database: Database) {
+    // E1
     let Some(home) = Home::new(database).await else { return };
     let token = home.make_acme().await;
     let receiver = Receiver::start().await;
@@ -164,7 +165,8 @@ async fn survive(database: Database) {
         let directory = Directory::new(&process, &token);
         let clients: Vec<String> =
             (0..CLIENTS).map(|client| format!("u{round}-{client}")).collect();
-        let delay = Duration::from_millis(rand::rng().random_range(50..900));
+        // From before the first answer to long after the first delivery.
+        let delay = Duration::from_millis(rand::rng().random_range(1..700));
         let kill = async {
             tokio::time::sleep(delay).await;
             process.kill();

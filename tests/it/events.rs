@@ -2,6 +2,7 @@
 //! (RFC 8936), and that nobody gets those of another.
 
 mod isolation;
+mod letters;
 mod poll;
 mod push;
 

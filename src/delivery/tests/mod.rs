@@ -2,6 +2,7 @@
 //! against a real receiver.
 
 mod backoff;
+mod care;
 mod claims;
 mod keys;
 mod outgoing;

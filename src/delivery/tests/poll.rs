@@ -87,7 +87,7 @@ fn wrong_types_are_refused() {
 
 #[test]
 fn an_answer_has_sets_by_id() {
-    let set = IssuedSet { jti: "j1".to_owned(), compact: "a.b.c".to_owned() };
+    let set = IssuedSet { jti: "j1".to_owned(), seq: 1, compact: "a.b.c".to_owned() };
     let answer = PollAnswer { sets: vec![set], more_available: true };
 
     assert_eq!(answer.to_json(), json!({ "sets": { "j1": "a.b.c" }, "moreAvailable": true }));

@@ -9,7 +9,9 @@ use tokio::{
 };
 
 use crate::{
-    delivery::{Outcome, OutgoingClient, OutgoingError, ReceiverError, push::Pusher},
+    delivery::{
+        Outcome, OutgoingClient, OutgoingError, ReceiverError, issue::IssuedSet, push::Pusher,
+    },
     tenant::receiver_url::ReceiverRules,
 };
 
@@ -26,15 +28,16 @@ async fn receive(listener: TcpListener, answer: String) -> String {
     String::from_utf8(request).unwrap()
 }
 
+fn set() -> IssuedSet {
+    IssuedSet { jti: "j1".to_owned(), seq: 41, compact: "h.c.s".to_owned() }
+}
+
 async fn exchange(authorization: Option<&str>, answer: &str) -> (Outcome, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/in?a=b", listener.local_addr().unwrap());
     let pusher = Pusher::new(OutgoingClient::new(ReceiverRules::trial()).unwrap());
     let secret = authorization.map(SecretString::from);
-    tokio::join!(
-        pusher.push(&url, secret.as_ref(), "h.c.s".to_owned()),
-        receive(listener, answer.to_owned())
-    )
+    tokio::join!(pusher.push(&url, secret.as_ref(), set()), receive(listener, answer.to_owned()))
 }
 
 fn answer(status: &str, headers: &str, body: &str) -> String {
@@ -57,6 +60,7 @@ async fn a_push_is_the_request_of_the_rfc() {
         &format!("authorization: {credential}"),
         &format!("user-agent: muster/{version}"),
         "content-length: 5",
+        "x-stream-seq: 41",
     ] {
         let times = request.matches(&format!("\r\n{line}\r\n")).count();
         assert_eq!(times, 1, "{line} in {request}");
@@ -127,7 +131,7 @@ async fn nobody_there_is_an_outcome() {
     drop(listener);
     let pusher = Pusher::new(OutgoingClient::new(ReceiverRules::trial()).unwrap());
 
-    let outcome = pusher.push(&url, None, "h.c.s".to_owned()).await;
+    let outcome = pusher.push(&url, None, set()).await;
 
     assert_eq!(outcome, Outcome::Failed(OutgoingError::Connect));
 }
@@ -138,7 +142,7 @@ async fn a_refused_address_is_not_connected_to() {
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let pusher = Pusher::new(OutgoingClient::new(ReceiverRules::default()).unwrap());
 
-    let outcome = pusher.push(&url, None, "h.c.s".to_owned()).await;
+    let outcome = pusher.push(&url, None, set()).await;
 
     assert!(matches!(outcome, Outcome::Failed(OutgoingError::Refused(_))));
     let accepted = futures_util::FutureExt::now_or_never(listener.accept());

@@ -35,23 +35,23 @@ use crate::{
     tenant::{EventCaller, StreamId, TenantId, receiver_url::ReceiverRules},
 };
 
-const AUDIENCE: &str = "https://app.example/events";
-const ISSUER: &str = "https://roll.example/t/acme";
-const DISABLED: [&str; 4] =
+pub(super) const AUDIENCE: &str = "https://app.example/events";
+pub(super) const ISSUER: &str = "https://roll.example/t/acme";
+pub(super) const DISABLED: [&str; 4] =
     ["account-disabled", "session-revoked", "prov:deactivate", "prov:patch:notice"];
 
 /// A database with one tenant and its signing key.
-struct House {
+pub(super) struct House {
     _folder: TempDir,
-    store: Store,
-    clock: Clock,
-    tenant: TenantId,
-    secret: Arc<SecretKey>,
-    jwks: Value,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    pub(super) tenant: TenantId,
+    pub(super) secret: Arc<SecretKey>,
+    pub(super) jwks: Value,
 }
 
 impl House {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let location = Location::Sqlite(folder.path().join("muster.db"));
         store::migrate(&location, MigrateCommand::Up).await.unwrap();
@@ -79,7 +79,7 @@ impl House {
         Self { _folder: folder, store, clock, tenant, secret, jwks }
     }
 
-    async fn stream(&self, endpoint_url: Option<String>) -> StreamId {
+    pub(super) async fn stream(&self, endpoint_url: Option<String>) -> StreamId {
         let id = StreamId(self.clock.new_id());
         let credential = SecretString::from("Bearer receiver");
         let sealed = self.secret.seal_authorization(self.tenant, id, &credential).unwrap();
@@ -101,7 +101,7 @@ impl House {
     }
 
     /// A user becomes inactive.
-    async fn disable(&self, user: ResourceId, txn: &str) {
+    pub(super) async fn disable(&self, user: ResourceId, txn: &str) {
         let after =
             Subject { endpoint: "/Users".to_owned(), ..Subject::stream(user.get().to_string()) };
         let before = Subject { active: true, ..after.clone() };
@@ -137,21 +137,21 @@ impl House {
         self.store.tenant(self.tenant).apply(change).await.unwrap();
     }
 
-    fn keys(&self) -> KeyRing {
+    pub(super) fn keys(&self) -> KeyRing {
         KeyRing::new(self.store.clone(), Arc::clone(&self.secret))
     }
 
-    fn issuer(&self) -> Issuer {
+    pub(super) fn issuer(&self) -> Issuer {
         Issuer::new(self.keys(), "https://roll.example/")
     }
 
-    fn worker(&self) -> DeliveryWorker {
+    pub(super) fn worker(&self) -> DeliveryWorker {
         let pusher = Pusher::new(OutgoingClient::new(ReceiverRules::trial()).unwrap());
         let (store, clock) = (self.store.clone(), self.clock.clone());
         DeliveryWorker::new(store, self.keys(), self.issuer(), pusher, clock)
     }
 
-    async fn poll(&self, stream: StreamId, body: Value) -> PollAnswer {
+    pub(super) async fn poll(&self, stream: StreamId, body: Value) -> PollAnswer {
         let shutdown = CancellationToken::new();
         let poller = Poller::new(self.store.clone(), self.issuer(), self.clock.clone(), shutdown);
         let request = PollRequest::parse(body.to_string().as_bytes()).unwrap();
@@ -167,24 +167,24 @@ impl House {
     }
 
     /// The claims of a Set, checked as a receiver does.
-    fn verified(&self, compact: &str) -> Value {
+    pub(super) fn verified(&self, compact: &str) -> Value {
         verify(compact, &self.jwks, ISSUER, AUDIENCE, self.clock.now_seconds()).unwrap()
     }
 }
 
-fn user(number: u128) -> ResourceId {
+pub(super) fn user(number: u128) -> ResourceId {
     ResourceId::new(Uuid::from_u128(number))
 }
 
 /// The last words of the URI of a Set's event.
-fn event(claims: &Value) -> String {
+pub(super) fn event(claims: &Value) -> String {
     let uri = claims["events"].as_object().unwrap().keys().next().unwrap();
     let name = uri.rsplit('/').next().unwrap();
     name.strip_prefix("urn:ietf:params:scim:event:").unwrap_or(name).to_owned()
 }
 
 /// Takes one push, answers it and gives the request.
-async fn take_push(listener: &TcpListener, status: u16) -> String {
+pub(super) async fn take_push(listener: &TcpListener, status: u16) -> String {
     let (mut connection, _) = listener.accept().await.unwrap();
     let request = read_request(&mut connection).await;
     let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
@@ -192,7 +192,7 @@ async fn take_push(listener: &TcpListener, status: u16) -> String {
     request
 }
 
-async fn read_request(connection: &mut TcpStream) -> String {
+pub(super) async fn read_request(connection: &mut TcpStream) -> String {
     let mut request = String::new();
     loop {
         let mut buffer = [0; 4096];
@@ -207,7 +207,7 @@ async fn read_request(connection: &mut TcpStream) -> String {
     }
 }
 
-async fn receiver() -> (TcpListener, String) {
+pub(super) async fn receiver() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/in", listener.local_addr().unwrap());
     (listener, url)

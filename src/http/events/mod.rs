@@ -18,7 +18,10 @@ use super::{
     payload::read_body,
 };
 use crate::{
-    delivery::poll::{PollError, PollRequest, Poller},
+    delivery::{
+        poll::{PollError, PollRequest, Poller},
+        push::STREAM_SEQ,
+    },
     provision::ssf::Transmitter,
     store::{Store, StoreError},
     tenant::{Scope, StreamId},
@@ -111,7 +114,11 @@ impl Events {
         let asked = PollRequest::parse(&body)?;
         let stream = stream.ok_or(PollError::UnknownStream)?;
         let answer = self.poller.poll(&caller, stream, &asked).await?;
-        Ok(respond(StatusCode::OK, &answer.to_json()))
+        let mut response = respond(StatusCode::OK, &answer.to_json());
+        if let Some(seq) = answer.last_seq() {
+            response.headers_mut().insert(STREAM_SEQ, seq.into());
+        }
+        Ok(response)
     }
 }
 

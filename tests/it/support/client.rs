@@ -157,7 +157,7 @@ pub(crate) fn replace(path: &str, value: impl Into<Value>) -> Value {
 }
 
 /// What tells an event's URI from the others of its standard.
-pub(super) fn short_name(uri: &str) -> &str {
+pub(crate) fn short_name(uri: &str) -> &str {
     match uri.split_once(":event:") {
         Some((_, name)) => name,
         None => uri.rsplit('/').next().unwrap_or(uri),

@@ -13,7 +13,7 @@ mod stand_in;
 use serde_json::Value;
 
 pub(crate) use app::{Database, PUBLIC_URL, TestApp};
-pub(crate) use client::{Answer, Request, Resource, TestTenant, replace};
+pub(crate) use client::{Answer, Request, Resource, TestTenant, replace, short_name};
 pub(crate) use process::{Home, Process};
 pub(crate) use receiver::{Receiver, Set};
 pub(crate) use set_receiver::{Delivery, SetReceiver};

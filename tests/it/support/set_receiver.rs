@@ -48,6 +48,11 @@ impl Delivery {
         self.claims()["jti"].as_str().unwrap().to_owned()
     }
 
+    /// Its place in the order of the stream's events.
+    pub(crate) fn stream_seq(&self) -> i64 {
+        self.headers["x-stream-seq"].to_str().unwrap().parse().unwrap()
+    }
+
     /// The event's short name, such as `session-revoked`.
     pub(crate) fn event(&self) -> String {
         let claims = self.claims();
