@@ -154,6 +154,12 @@ impl Circuits {
         doubtful.map(|circuit| circuit.under_way).sum()
     }
 
+    /// Streams whose hosts have yet to show that they answer.
+    pub(super) fn in_doubt(&self) -> impl Iterator<Item = StreamId> {
+        let doubtful = self.hosts.values().filter(|circuit| circuit.is_doubtful());
+        doubtful.flat_map(|circuit| circuit.streams.keys().copied())
+    }
+
     /// Streams that are left alone now.
     pub(super) fn closed_to(&self, now_us: i64) -> impl Iterator<Item = StreamId> {
         let open = self

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::circuit::{Circuits, Health, Turn};
 use crate::{
-    store::{Claim, Stream},
+    store::{Claim, PER_STREAM, Stream},
     tenant::StreamId,
 };
 
@@ -20,6 +20,8 @@ pub(super) const IN_FLIGHT: usize = 512;
 pub(super) const IN_DOUBT: usize = IN_FLIGHT / 2;
 /// Groups in flight to one stream, so that a slow receiver cannot hold up all.
 pub(super) const IN_FLIGHT_PER_STREAM: usize = 16;
+/// Claims held at a time of a stream whose host has yet to show that it answers.
+const IN_DOUBT_PER_STREAM: usize = 4;
 
 /// Claims about one subject at one stream, in the order they must be sent.
 #[derive(Debug)]
@@ -58,17 +60,33 @@ impl Queue {
         }
     }
 
-    /// How many claims wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.urgent.iter().chain(&self.other).map(|group| group.claims.len()).sum()
+    /// How many claims wait that could go if there were a place. What waits for its
+    /// own host takes no room from others; each stream has little of it.
+    pub(super) fn waiting(&self, now_us: i64) -> usize {
+        let doubt = self.circuits.doubtful();
+        let waiting = self.urgent.iter().chain(&self.other);
+        let could_go = waiting.filter(|group| self.may_start(group.stream.id, doubt, now_us));
+        could_go.map(|group| group.claims.len()).sum()
+    }
+
+    /// Whether the stream and its host may have one more group in flight, while
+    /// `doubt` are in flight to hosts that have yet to show that they answer.
+    fn may_start(&self, stream: StreamId, doubt: usize, now_us: i64) -> bool {
+        self.in_flight.get(&stream).is_none_or(|&count| count < IN_FLIGHT_PER_STREAM)
+            && self.circuits.has_room(stream, now_us)
+            && (doubt < IN_DOUBT || !self.circuits.is_doubtful(stream))
     }
 
     /// What waits or is in flight, by stream; a group in flight counts once. A
-    /// stream that is to be left alone has more than it may have.
+    /// stream that is to be left alone has more than it may have, and one whose host
+    /// has yet to show that it answers may have little.
     pub(super) fn held(&self, now_us: i64) -> HashMap<StreamId, usize> {
         let mut held = self.in_flight.clone();
         for group in self.urgent.iter().chain(&self.other) {
             *held.entry(group.stream.id).or_default() += group.claims.len();
+        }
+        for stream in self.circuits.in_doubt() {
+            *held.entry(stream).or_default() += PER_STREAM - IN_DOUBT_PER_STREAM;
         }
         held.extend(self.circuits.closed_to(now_us).map(|stream| (stream, usize::MAX)));
         held
@@ -79,17 +97,15 @@ impl Queue {
         if IN_FLIGHT <= self.in_flight.values().sum() {
             return None;
         }
-        let (in_flight, circuits) = (&self.in_flight, &self.circuits);
-        let room_for_doubt = circuits.doubtful() < IN_DOUBT;
-        let may_start = |group: &Group| {
-            let stream = group.stream.id;
-            in_flight.get(&stream).is_none_or(|&count| count < IN_FLIGHT_PER_STREAM)
-                && circuits.has_room(stream, now_us)
-                && (room_for_doubt || !circuits.is_doubtful(stream))
-        };
-        let group = match self.urgent.iter().position(may_start) {
+        let doubt = self.circuits.doubtful();
+        let may_start = |group: &Group| self.may_start(group.stream.id, doubt, now_us);
+        let urgent = self.urgent.iter().position(may_start);
+        let group = match urgent {
             Some(place) => self.urgent.remove(place),
-            None => self.other.iter().position(may_start).and_then(|it| self.other.remove(it)),
+            None => {
+                let place = self.other.iter().position(may_start);
+                place.and_then(|place| self.other.remove(place))
+            }
         }?;
         *self.in_flight.entry(group.stream.id).or_default() += 1;
         self.circuits.started(group.stream.id);

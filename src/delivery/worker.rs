@@ -131,11 +131,11 @@ impl DeliveryWorker {
 
     /// Claims what there is room for, and says how long to sleep after it.
     async fn fill(&self, queue: &mut Queue) -> Duration {
-        let room = CAPACITY.saturating_sub(queue.waiting());
+        let now_us = self.clock.now_us();
+        let room = CAPACITY.saturating_sub(queue.waiting(now_us));
         if room == 0 {
             return IDLE;
         }
-        let now_us = self.clock.now_us();
         let held = queue.held(now_us);
         match self.store.claim_pushes(now_us, micros(LEASE), room, &held).await {
             Ok(claims) => {

@@ -15,6 +15,7 @@ mod trouble;
 
 use std::sync::Arc;
 
+pub use claims::PER_STREAM;
 pub use letters::{DeadLetter, LetterFilter};
 pub use replay::EventSpan;
 pub use trouble::FailingStream;

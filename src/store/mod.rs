@@ -72,7 +72,7 @@ pub use connection::ConnectionRow;
 pub use credential::{CredentialRow, NewCredential};
 pub use custom_schema::{Definitions, Reindex};
 pub use delivery::{
-    Claim, DeadLetter, EventSpan, FailingStream, Finish, LeaseKey, LetterFilter, Said,
+    Claim, DeadLetter, EventSpan, FailingStream, Finish, LeaseKey, LetterFilter, PER_STREAM, Said,
 };
 pub use error::{StoreError, UniqueKey};
 pub use gating::Hearer;

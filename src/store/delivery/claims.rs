@@ -20,9 +20,8 @@ use super::{
 };
 use crate::tenant::{StreamId, TenantId};
 
-/// A stream of which a worker holds so many claims gets no more for now; nor
-/// does it get more at once.
-pub(super) const PER_STREAM: usize = 32;
+/// Claims of a stream that a worker holds at most.
+pub const PER_STREAM: usize = 32;
 /// Unfinished deliveries of a stream that are looked at, oldest first. A longer
 /// backlog costs no more than that.
 pub(super) const WINDOW: i64 = 2_000;
@@ -74,7 +73,7 @@ impl Store {
         let view = self.operator().view().await?;
         let mut found = Vec::new();
         for open in view.open_streams(held).await? {
-            let room = limit.min(ROWS).saturating_sub(found.len()).min(PER_STREAM);
+            let room = limit.min(ROWS).saturating_sub(found.len()).min(open.room);
             if room == 0 {
                 break;
             }
@@ -194,6 +193,8 @@ struct Open {
     stream: StreamId,
     /// Whether it transmits; else it has at most the notice that it does not.
     runs: bool,
+    /// Claims that the caller may have more of it.
+    room: usize,
 }
 
 impl View {
@@ -216,7 +217,8 @@ impl View {
             let stream = StreamId(row.try_get_by_index::<Uuid>(1)?);
             let count = held.get(&stream).copied().unwrap_or(0);
             if count < PER_STREAM {
-                open.push((count, Open { tenant, stream, runs: row.try_get_by_index(2)? }));
+                let (runs, room) = (row.try_get_by_index(2)?, PER_STREAM - count);
+                open.push((count, Open { tenant, stream, runs, room }));
             }
         }
         open.sort_by_key(|(count, _)| *count);
@@ -232,7 +234,7 @@ impl View {
         now_us: i64,
         room: usize,
     ) -> Result<Vec<LeaseKey>, StoreError> {
-        let Open { tenant, stream, runs } = open;
+        let Open { tenant, stream, runs, .. } = open;
         let of_stream = |sql: Sql| sql.bind(tenant.get()).bind(stream.0);
         let ready = |sql: Sql| {
             sql.push(" where d.due_us <= ?")
