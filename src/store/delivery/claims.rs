@@ -40,6 +40,13 @@ const IS_HEAD: &str = "(d.subject_key = d.stream_id or not exists (select 1 from
         and (e.lane < 2 or d.lane = 2)
         and (e.txn <> d.txn or e.due_us > ? or e.leased_until_us > ?)))";
 
+/// Nothing more urgent has to go before it, which would be claimed elsewhere and
+/// might have been committed only after that was looked for.
+const IS_NO_FOLLOWER: &str = "not exists (select 1 from delivery e
+    where e.tenant_id = d.tenant_id and e.stream_id = d.stream_id
+        and e.subject_key = d.subject_key and e.state = 0 and e.seq < d.seq
+        and e.lane < d.lane)";
+
 /// As [`IS_HEAD`]; events of one transaction may share an answer to a poll, and
 /// those that were given out before are waited for by the receiver.
 const IS_POLL_HEAD: &str = "(d.subject_key = d.stream_id or not exists (select 1 from delivery e
@@ -271,7 +278,7 @@ impl View {
                 from delivery where state = 0 and lane > 0 and tenant_id = ? and stream_id = ?
                 order by lane, seq limit ",
         ));
-        let rest = ready(rest.push("?) d").bind(WINDOW));
+        let rest = ready(rest.push("?) d").bind(WINDOW)).push(&format!(" and {IS_NO_FOLLOWER}"));
         let rest = rest.push(" order by d.lane, d.seq limit ?").bind(count(room + found.len()));
         for lease in self.leases(tenant, stream, rest).await? {
             // What goes with a revocation is found both ways.
