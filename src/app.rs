@@ -158,13 +158,7 @@ impl Bound {
         let asynchronous = Asynchronous::new(provisioner.clone(), Arc::clone(&secret));
         let later = asynchronous.clone();
         let rotation = rotation(&settings, &store, &secret, &clock);
-        let transmitter = Transmitter::new(
-            store.clone(),
-            clock.clone(),
-            Arc::clone(&secret),
-            &public_url,
-            settings.allow_http_receivers,
-        );
+        let transmitter = transmitter(&settings, &store, &secret, &clock);
         let keys = KeyRing::new(store.clone(), secret);
         let issuer = Issuer::new(keys.clone(), &public_url);
         let pusher = Pusher::new(OutgoingClient::new(settings.receiver_rules())?);
@@ -282,6 +276,17 @@ impl Ready for Database {
     fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async { self.0.ping().await.map_err(|error| error.to_string()) })
     }
+}
+
+fn transmitter(
+    settings: &Settings,
+    store: &Store,
+    secret: &Arc<SecretKey>,
+    clock: &Clock,
+) -> Transmitter {
+    let rules = Arc::new(settings.receiver_rules());
+    let (store, clock, secret) = (store.clone(), clock.clone(), Arc::clone(secret));
+    Transmitter::new(store, clock, secret, &settings.base_url(), rules)
 }
 
 fn location(settings: &Settings) -> Location {

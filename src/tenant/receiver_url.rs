@@ -177,7 +177,7 @@ impl ReceiverRules {
             Some(_) | None => (),
         }
         let port = parsed.port_or_known_default().unwrap_or_default();
-        if !self.ports.contains(&port) && !(self.allow_loopback && is_home) {
+        if !(self.ports.contains(&port) || self.allow_loopback && is_home) {
             return Err("the port is not an allowed one");
         }
         Ok(parsed)

@@ -162,6 +162,10 @@ fn time(name: &str, text: &str) -> Result<i64, Failure> {
     })
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "poem-openapi documents each argument as a parameter"
+)]
 #[OpenApi]
 impl Letters {
     /// Lists events that were given up at a receiver of any kind.

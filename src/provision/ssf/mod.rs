@@ -12,6 +12,7 @@ use std::sync::Arc;
 use crate::{
     clock::Clock,
     store::{KeyError, SecretKey, Store, StoreError},
+    tenant::receiver_url::ReceiverRules,
 };
 
 pub use token::{Grant, OauthError, TokenRequest};
@@ -51,8 +52,8 @@ pub struct Transmitter {
     clock: Clock,
     secret: Arc<SecretKey>,
     public_url: Arc<str>,
-    /// Whether receivers on loopback may be reached over plain HTTP.
-    allow_http_receivers: bool,
+    /// What a receiver may name as its endpoint.
+    receiver_rules: Arc<ReceiverRules>,
 }
 
 impl Transmitter {
@@ -62,10 +63,10 @@ impl Transmitter {
         clock: Clock,
         secret: Arc<SecretKey>,
         public_url: &str,
-        allow_http_receivers: bool,
+        receiver_rules: Arc<ReceiverRules>,
     ) -> Self {
         let public_url = public_url.trim_end_matches('/').into();
-        Self { store, clock, secret, public_url, allow_http_receivers }
+        Self { store, clock, secret, public_url, receiver_rules }
     }
 
     /// The issuer of a tenant's events, below which all its endpoints lie.
