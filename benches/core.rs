@@ -223,6 +223,7 @@ async fn directory() -> (TempDir, Provisioner, Access) {
         subject: None,
         dialect: Dialect::Generic,
         settings: Arc::default(),
+        events: Arc::default(),
         registry,
         scopes: Scope::ALL.into(),
         expires_us: i64::MAX,

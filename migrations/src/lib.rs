@@ -17,6 +17,7 @@ mod m20261123_000009_opaque_member;
 mod m20261123_000010_connection_settings;
 mod m20261123_000011_credential_subject;
 mod m20261123_000012_receiver_kinds;
+mod m20261123_000013_event_settings;
 mod m20261123_000014_application;
 mod m20261123_000015_receiver;
 mod m20261123_000016_delivery_care;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000010_connection_settings::Migration),
             Box::new(m20261123_000011_credential_subject::Migration),
             Box::new(m20261123_000012_receiver_kinds::Migration),
+            Box::new(m20261123_000013_event_settings::Migration),
             Box::new(m20261123_000014_application::Migration),
             Box::new(m20261123_000015_receiver::Migration),
             Box::new(m20261123_000018_key_states::Migration),

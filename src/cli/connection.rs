@@ -10,6 +10,7 @@ use super::{
 use crate::{
     provision::operator::{ConnectionChange, Operator},
     scim::dialect::Dialect,
+    tenant::Settings,
 };
 
 #[derive(Debug, Subcommand)]
@@ -104,7 +105,7 @@ fn dialect(name: &str) -> Result<Dialect, String> {
 }
 
 /// A setting's value as JSON has it; the use case says whether it can be.
-fn setting(text: String) -> Value {
+pub(super) fn setting(text: String) -> Value {
     match text.as_str() {
         "default" => Value::Null,
         "true" => Value::Bool(true),

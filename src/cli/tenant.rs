@@ -2,13 +2,18 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
 
 use super::{
+    connection::setting,
     failure::Failure,
     output::{Columns, Output},
 };
-use crate::provision::operator::{NewTenant, Operator};
+use crate::{
+    provision::operator::{NewTenant, Operator},
+    tenant::Settings,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -19,6 +24,13 @@ pub(super) enum Command {
         /// Issuer of the tenant's identity provider, for events that name people by `iss_sub`.
         #[arg(long, value_name = "URL")]
         subject_issuer: Option<String>,
+    },
+    /// Changes what is set for a tenant's events, within a second; without a setting, shows it.
+    Events {
+        /// The tenant.
+        name: String,
+        #[command(flatten)]
+        change: EventChange,
     },
     /// Lists the tenants.
     List,
@@ -42,6 +54,58 @@ pub(super) enum Command {
     },
 }
 
+/// What shall be set for a tenant's events.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Events")]
+pub(super) struct EventChange {
+    /// Domains whose addresses the tenant gives out, with commas between them.
+    #[arg(long, value_name = "DOMAINS|default")]
+    authoritative_domains: Option<String>,
+    /// Whether another address or userName ends sessions [default: at receivers that know
+    /// people by it].
+    #[arg(long, value_name = "true|false|default")]
+    revoke_on_rename: Option<String>,
+    /// Whether the loss of a role or an entitlement ends sessions [default: false].
+    #[arg(long, value_name = "true|false|default")]
+    revoke_on_privilege_loss: Option<String>,
+    /// Whether another password ends sessions [default: false].
+    #[arg(long, value_name = "true|false|default")]
+    revoke_on_password_change: Option<String>,
+    /// Attributes that are told as claims too, with commas between them.
+    #[arg(long, value_name = "PATHS|default")]
+    claims: Option<String>,
+    /// Attribute that locks users who have it true: their sessions end.
+    #[arg(long, value_name = "PATH|default")]
+    locked_by: Option<String>,
+    /// Attribute that suspends users who have it true: they count as not active.
+    #[arg(long, value_name = "PATH|default")]
+    suspended_by: Option<String>,
+    /// Whether events with the values of resources are sent to streams that ask for them
+    /// [default: false].
+    #[arg(long, value_name = "true|false|default")]
+    full_events: Option<String>,
+}
+
+impl EventChange {
+    fn members(self) -> Map<String, Value> {
+        let list = |text: String| match text.as_str() {
+            "default" => Value::Null,
+            _ => text.split(',').map(str::trim).filter(|it| !it.is_empty()).collect(),
+        };
+        let given = [
+            ("authoritative_domains", self.authoritative_domains.map(list)),
+            ("revoke_on_rename", self.revoke_on_rename.map(setting)),
+            ("revoke_on_privilege_loss", self.revoke_on_privilege_loss.map(setting)),
+            ("revoke_on_password_change", self.revoke_on_password_change.map(setting)),
+            ("claims", self.claims.map(list)),
+            ("locked_by", self.locked_by.map(setting)),
+            ("suspended_by", self.suspended_by.map(setting)),
+            ("full_events", self.full_events.map(setting)),
+        ];
+        given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+}
+
 const COLUMNS: &Columns = &[("TENANT", "name"), ("STATE", "state"), ("CREATED", "created_at")];
 
 /// Does what `command` says.
@@ -58,6 +122,15 @@ pub(super) async fn run(
                 tenant.name
             );
             output.done(&tenant, &text)
+        }
+        Command::Events { name, change } => {
+            let change = change.members();
+            let (settings, word) = match change.is_empty() {
+                true => (operator.event_settings(&name).await?, "are set so"),
+                false => (operator.change_event_settings(&name, change).await?, "are now set so"),
+            };
+            let text = format!("Events of tenant {name} {word}: {}", settings.to_json());
+            output.done(&settings, &text)
         }
         Command::List => output.list(&operator.tenants().await?, COLUMNS, "There are no tenants."),
         Command::Suspend { name } => {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::keys::KeyRing;
 use crate::{
-    event::{SetClaims, SignError, jti, sub_id},
+    event::{SetClaims, SignError, jti},
     store::{Claim, KeyError},
 };
 
@@ -71,8 +71,8 @@ impl Issuer {
 pub(super) fn set_claims(claim: &Claim, public_url: &str, now_us: i64) -> Value {
     let stream = &claim.stream;
     let issuer = format!("{public_url}/t/{}", stream.tenant_name);
-    let subject_issuer = stream.subject_issuer.as_deref().unwrap_or(&issuer);
-    let sub_id = sub_id(claim.uri, &claim.subject, stream.subject_format, subject_issuer);
+    let naming = stream.naming(&issuer);
+    let sub_id = naming.sub_id(claim.uri, &claim.subject);
     let claims = SetClaims {
         issuer: &issuer,
         audience: &stream.audience,
@@ -81,7 +81,7 @@ pub(super) fn set_claims(claim: &Claim, public_url: &str, now_us: i64) -> Value 
         txn: &claim.txn,
         sub_id: &sub_id,
         uri: claim.uri,
-        payload: &claim.payload,
+        payload: &naming.payload(claim.uri, &claim.payload, &sub_id),
     };
     claims.to_json()
 }

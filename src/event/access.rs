@@ -88,7 +88,13 @@ pub fn access_events(
     cause: &Cause,
     reason: &str,
 ) -> Vec<Draft> {
-    let plain = |ord, uri| Draft { ord, uri, payload: json!({}), subject: person.clone() };
+    let plain = |ord, uri| Draft {
+        ord,
+        uri,
+        payload: json!({}),
+        subject: person.clone(),
+        renamed_to: None,
+    };
     let mut drafts = Vec::new();
     if change == AccessChange::Lost && person.active {
         drafts.push(plain(DISABLE, EventUri::AccountDisabled));
@@ -125,13 +131,19 @@ pub fn claims_event(
     }
     let payload = because(cause, reason, ("claims", json!({ "groups": has })));
     let (ord, uri) = (MEMBERSHIP, EventUri::TokenClaimsChange);
-    Some(Draft { ord, uri, payload, subject: person.clone() })
+    Some(Draft { ord, uri, payload, subject: person.clone(), renamed_to: None })
 }
 
 fn revoked(person: &Subject, cause: &Cause, reason: &str) -> Draft {
     let told = json!({ "en": "Your organisation changed your access." });
     let payload = because(cause, reason, ("reason_user", told));
-    Draft { ord: REVOKE, uri: EventUri::SessionRevoked, payload, subject: person.clone() }
+    Draft {
+        ord: REVOKE,
+        uri: EventUri::SessionRevoked,
+        payload,
+        subject: person.clone(),
+        renamed_to: None,
+    }
 }
 
 /// What every CAEP event may say (CAEP 1.0 §2), and one thing more.

@@ -11,9 +11,11 @@
 
 mod access;
 mod mapping;
+mod naming;
 pub mod receive;
 mod revocation;
 mod set;
+mod settings;
 mod sign;
 mod sink;
 mod subject;
@@ -24,10 +26,15 @@ pub mod webhook;
 mod tests;
 
 pub use access::{AccessChange, CLAIMED_GROUPS, GroupClaim, access_events, claims_event};
-pub use mapping::{Cause, Change, Draft, Initiator, events};
-pub use revocation::session_revoked;
+pub use mapping::{
+    Cause, Change, Draft, Initiator, Update, details, events, full, is_suspended, recycled,
+    value_at,
+};
+pub use naming::{ComplexMember, EmailSource, Naming, SubSource, SubjectOptions};
+pub use revocation::{credential_change_required, credential_compromise, session_revoked};
 pub use set::{SetClaims, jti};
+pub use settings::EventSettings;
 pub use sign::{SignError, SigningKey};
 pub use sink::{Kills, SinkKind};
-pub use subject::{Subject, SubjectFormat, sub_id};
+pub use subject::{Subject, SubjectFormat};
 pub use uri::EventUri;

@@ -1,8 +1,11 @@
-//! Sessions that are ended although the account stays as it is.
+//! What is said of a person although the account stays as it is.
 
 use serde_json::json;
 
-use super::{Cause, Draft, EventUri, Subject, mapping::REVOKE};
+use super::{
+    Cause, Draft, EventUri, Subject,
+    mapping::{REVOKE, STATE, plain},
+};
 
 /// The event that ends a person's sessions and leaves the account alone, because
 /// somebody asked for just that.
@@ -16,5 +19,21 @@ pub fn session_revoked(subject: &Subject, cause: &Cause, reason: &str) -> Draft 
         "reason_admin": { "en": reason },
         "reason_user": { "en": "Your sessions were ended. Please log in again." },
     });
-    Draft { ord: REVOKE, uri: EventUri::SessionRevoked, payload, subject: subject.clone() }
+    Draft { payload, ..plain(REVOKE, EventUri::SessionRevoked, subject) }
+}
+
+/// The event that somebody else has a credential of the person's, of a type that
+/// CAEP 1.0 §3.3.1 names (RISC 1.0).
+pub fn credential_compromise(subject: &Subject, cause: &Cause, kind: &str, reason: &str) -> Draft {
+    let payload = json!({
+        "credential_type": kind,
+        "event_timestamp": cause.occurred_at,
+        "reason_admin": { "en": reason },
+    });
+    Draft { payload, ..plain(STATE, EventUri::CredentialCompromise, subject) }
+}
+
+/// The event that the person must change a credential (RISC 1.0).
+pub fn credential_change_required(subject: &Subject) -> Draft {
+    plain(STATE, EventUri::CredentialChangeRequired, subject)
 }

@@ -26,7 +26,7 @@ pub struct SetClaims<'a> {
     /// Names the change that caused the event; the same in all its Sets
     /// (RFC 9967 §2.2).
     pub txn: &'a str,
-    /// Whom the event is about; see [`sub_id`](super::sub_id).
+    /// Whom the event is about; see [`Naming::sub_id`](super::Naming::sub_id).
     pub sub_id: &'a Value,
     /// The event's type.
     pub uri: EventUri,

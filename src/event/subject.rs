@@ -3,8 +3,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::EventUri;
-
 /// What the outbox keeps of a resource, so that an event about it can be
 /// addressed after the resource was renamed or deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,8 +63,7 @@ impl Subject {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubjectFormat {
-    /// Issuer and subject of the partner's identity provider; the subject is
-    /// the `externalId`.
+    /// Issuer and subject of the partner's identity provider.
     IssSub,
     /// The e-mail address.
     Email,
@@ -96,50 +93,26 @@ impl SubjectFormat {
     }
 }
 
-/// The `sub_id` claim.
-///
-/// RFC 9967 §2.1 fixes the format of its own events, and SSF 1.0 §8.1.4 that of
-/// events about the stream; `format` decides for CAEP and RISC. A person without
-/// the attribute that a format needs is named by the next best one, at last by
-/// our own id: an event that is not sent ends no session. A `userName` never
-/// stands in for `sub`, since it could be somebody else's.
-pub fn sub_id(
-    uri: EventUri,
-    subject: &Subject,
-    format: SubjectFormat,
-    subject_issuer: &str,
-) -> Value {
-    if uri.is_operational() {
-        return opaque(subject);
-    }
-    if uri.is_provisioning() {
-        return scim(subject);
-    }
-    match (format, &subject.external_id) {
-        (SubjectFormat::IssSub, Some(sub)) => {
-            json!({ "format": "iss_sub", "iss": subject_issuer, "sub": sub })
-        }
-        (SubjectFormat::IssSub | SubjectFormat::Email, _) => {
-            email(subject).unwrap_or_else(|| opaque(subject))
-        }
-        (SubjectFormat::Opaque, _) => opaque(subject),
-        (SubjectFormat::Scim, _) => scim(subject),
-    }
-}
-
-fn opaque(subject: &Subject) -> Value {
+pub(super) fn opaque(subject: &Subject) -> Value {
     json!({ "format": "opaque", "id": subject.id })
 }
 
+/// An e-mail address as it is sent and compared, if it is one.
+///
 /// The domain of an address ignores case, the local part need not
 /// (RFC 9493 §3.2.2), so only the domain is folded.
-fn email(subject: &Subject) -> Option<Value> {
-    let (local, domain) = subject.email.as_ref()?.rsplit_once('@')?;
-    let address = format!("{local}@{}", domain.to_lowercase());
-    Some(json!({ "format": "email", "email": address }))
+pub(super) fn address(text: &str) -> Option<String> {
+    let (local, domain) = text.rsplit_once('@')?;
+    let is_whole = !local.is_empty() && !domain.is_empty();
+    is_whole.then(|| format!("{local}@{}", domain.to_lowercase()))
 }
 
-fn scim(subject: &Subject) -> Value {
+/// The domain of an e-mail address.
+pub(super) fn domain(text: &str) -> Option<&str> {
+    text.rsplit_once('@').map(|(_, domain)| domain)
+}
+
+pub(super) fn scim(subject: &Subject) -> Value {
     let mut sub_id = Map::new();
     sub_id.insert("format".to_owned(), "scim".into());
     // What was to be made and was not has no id: its endpoint is named.

@@ -10,10 +10,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    Cause, Change, Draft, EventUri, Initiator, SetClaims, SignError, SigningKey, Subject,
+    Cause, Change, Draft, EventUri, Initiator, Naming, SetClaims, SignError, SigningKey, Subject,
     SubjectFormat, events, jti,
     receive::{RefusedSet, verify},
-    sub_id,
 };
 
 const ISSUER: &str = "https://roll.example/t/acme";
@@ -183,7 +182,8 @@ fn every_uri_is_read_back() {
 
 #[track_caller]
 fn check_sub_id(uri: EventUri, subject: &Subject, format: SubjectFormat, expected: Value) {
-    assert_eq!(sub_id(uri, subject, format, "https://idp.acme.test"), expected);
+    let naming = Naming::new(format, &Value::Null, "https://idp.acme.test", "acme");
+    assert_eq!(naming.sub_id(uri, subject), expected);
 }
 
 #[test]

@@ -6,13 +6,13 @@ use super::{
     Access, Answered, ProvisionError, Provisioner, Terms,
     gating::{Outlook, Shift},
     members::Delta,
-    record::{Stamp, subject},
+    record::{Stamp, Told, subject},
 };
 use crate::{
-    event,
+    event::{self, Subject},
     scim::{
         ScimError,
-        notice::Notice,
+        notice::{Notice, NoticeKind},
         resource::{Document, ResourceId, Version, changes},
     },
     store::{
@@ -105,8 +105,14 @@ impl Provisioner {
         let mut modification = work.modify(access, &stored, &before)?;
         let members = modification.members.resolve(tx, id, access).await?;
         modification.ignored.extend(members.ignored);
-        if modification.document == before && members.changes.is_empty() {
-            return Ok(Written { stored, ignored: modification.ignored });
+        let ignored = modification.ignored;
+        let documents = (&before, &modification.document);
+        let password = has_password(access, &ignored);
+        if before == modification.document && members.changes.is_empty() {
+            if password {
+                self.tell_of_password(tx, access, (&stored, &before), W::ACTION, stamp).await?;
+            }
+            return Ok(Written { stored, ignored });
         }
         let after = StoredResource {
             version: Version(stored.version.0 + 1),
@@ -114,15 +120,29 @@ impl Provisioner {
             document: modification.document.to_json(&access.resource_type),
             ..stored
         };
-        let documents = (&before, &modification.document);
         let shift = Shift::of_group(id, documents, &members.changes);
         let outlook = Outlook::before(tx, hearers, shift).await?;
-        let change = self.change::<W>(access, &after, documents, members.changes, &stamp.txn);
+        let mut change = self.change::<W>(access, &after, documents, members.changes, &stamp.txn);
+        let changed = change.audit.attributes.clone();
+        let subjects = subjects(access, id, documents);
+        let version = after.version.etag();
+        let told = Told {
+            happened: Some(match W::ACTION {
+                "patch" => event::Change::Patched { attributes: changed.clone(), version },
+                _ => event::Change::Replaced { attributes: changed.clone(), version },
+            }),
+            documents,
+            subjects: (&subjects.0, &subjects.1),
+            changed: &changed,
+            password,
+            at_us: change.at_us,
+        };
+        change.events = self.events_of_update(tx, access, &after, &told).await?;
         tx.apply(&change).await.map_err(|error| access.change_error(error))?;
         if let Some(outlook) = outlook {
             outlook.tell(tx, &self.clock, stamp).await?;
         }
-        Ok(Written { stored: after, ignored: modification.ignored })
+        Ok(Written { stored: after, ignored })
     }
 
     /// The receivers that hear what the change of a group does to its people; to be
@@ -138,6 +158,40 @@ impl Provisioner {
         }
     }
 
+    /// Nothing that is kept differs, but somebody who had the old password may
+    /// still be there.
+    async fn tell_of_password(
+        &self,
+        tx: &TenantTx,
+        access: &Access,
+        (stored, document): (&StoredResource, &Document),
+        action: &'static str,
+        stamp: &Stamp,
+    ) -> Result<(), StoreError> {
+        let (subject, _) = subjects(access, stored.id, (document, document));
+        let told = Told {
+            happened: None,
+            documents: (document, document),
+            subjects: (&subject, &subject),
+            changed: &[],
+            password: true,
+            at_us: stamp.at_us,
+        };
+        let change = Change {
+            resource_type: access.resource_type.code,
+            id: stored.id,
+            version: stored.version,
+            at_us: stamp.at_us,
+            row: RowChange::Stay,
+            members: MemberChanges::default(),
+            txn: stamp.txn.clone(),
+            events: self.events_of_update(tx, access, stored, &told).await?,
+            audit: self.audit(access, action, vec!["password".to_owned()]),
+        };
+        tx.apply(&change).await
+    }
+
+    /// The change without its events.
     fn change<W: Modify>(
         &self,
         access: &Access,
@@ -160,25 +214,15 @@ impl Provisioner {
         if !members.is_empty() {
             attributes.push("members".to_owned());
         }
-        let (named, version) = (attributes.clone(), stored.version.etag());
-        let happened = match W::ACTION {
-            "patch" => event::Change::Patched { attributes: named, version },
-            _ => event::Change::Replaced { attributes: named, version },
-        };
-        let subjects = (
-            subject(&access.resource_type, stored.id, before),
-            subject(&access.resource_type, stored.id, after),
-        );
-        let at_us = stored.modified_us;
         Change {
             resource_type: access.resource_type.code,
             id: stored.id,
             version: stored.version,
-            at_us,
+            at_us: stored.modified_us,
             row,
             members,
             txn: txn.to_owned(),
-            events: self.events(stored.id, &happened, Some(&subjects.0), Some(&subjects.1), at_us),
+            events: Vec::new(),
             audit: self.audit(access, W::ACTION, attributes),
         }
     }
@@ -208,4 +252,21 @@ impl Provisioner {
         drop(view);
         self.answer(access, stored, &derived, terms)
     }
+}
+
+/// The resource as events name it, before and after.
+fn subjects(
+    access: &Access,
+    id: ResourceId,
+    (before, after): (&Document, &Document),
+) -> (Subject, Subject) {
+    let of = |document| subject(&access.resource_type, id, document, &access.caller.events);
+    (of(before), of(after))
+}
+
+/// Whether the request gave a password, which is noted and not kept.
+fn has_password(access: &Access, ignored: &[Notice]) -> bool {
+    let is_password =
+        |notice: &Notice| notice.kind == NoticeKind::NotKept && notice.detail == "password";
+    access.resource_type.is_user() && ignored.iter().any(is_password)
 }

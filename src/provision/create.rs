@@ -10,7 +10,7 @@ use super::{
     change::Written,
     gating::{Outlook, Shift},
     members::Delta,
-    record::{Stamp, subject},
+    record::{Stamp, own_addresses, subject},
 };
 use crate::{
     event,
@@ -30,6 +30,8 @@ pub(super) struct Creation {
     /// The change without the members, which may not exist.
     change: Change,
     members: Vec<Member>,
+    /// Addresses that the tenant gives out, which may have been another's.
+    addresses: Vec<String>,
     ignored: Vec<Notice>,
 }
 
@@ -78,7 +80,7 @@ impl Provisioner {
         creation: Creation,
     ) -> Result<Written, ProvisionError> {
         let tenant = self.store.tenant(access.caller.tenant);
-        if creation.members.is_empty() {
+        if creation.members.is_empty() && creation.addresses.is_empty() {
             let applied = tenant.apply(creation.change).await;
             applied.map_err(|error| access.change_error(error))?;
             return Ok(Written { stored: creation.stored, ignored: creation.ignored });
@@ -100,7 +102,9 @@ impl Provisioner {
         access: &Access,
         creation: &Creation,
     ) -> Result<Written, ProvisionError> {
-        let Creation { stored, change, members, ignored } = creation.clone();
+        let Creation { stored, mut change, members, addresses, ignored } = creation.clone();
+        let taken = tx.take_addresses(change.id, &addresses).await?;
+        change.events.splice(0..0, self.recycled(access, &stored, &taken)?);
         if members.is_empty() {
             tx.apply(&change).await.map_err(|error| access.change_error(error))?;
             return Ok(Written { stored, ignored });
@@ -137,8 +141,11 @@ impl Provisioner {
             document: incoming.document.to_json(&access.resource_type),
         };
         let change = self.first_change(access, &stored, &incoming, stamp);
+        let addresses =
+            own_addresses(&access.resource_type, &incoming.document, &access.caller.events);
         let Incoming { members, ignored, .. } = incoming;
-        Ok(Creation { stored, change, members: members.unwrap_or_default(), ignored })
+        let members = members.unwrap_or_default();
+        Ok(Creation { stored, change, members, addresses, ignored })
     }
 
     fn first_change(
@@ -152,7 +159,8 @@ impl Provisioner {
         if incoming.members.as_ref().is_some_and(|members| !members.is_empty()) {
             attributes.push("members".to_owned());
         }
-        let after = subject(&access.resource_type, stored.id, &incoming.document);
+        let settings = &access.caller.events;
+        let after = subject(&access.resource_type, stored.id, &incoming.document, settings);
         let happened = event::Change::Created {
             attributes: attributes.clone(),
             version: stored.version.etag(),
@@ -172,7 +180,7 @@ impl Provisioner {
             },
             members: MemberChanges::default(),
             txn: stamp.txn.clone(),
-            events: self.events(stored.id, &happened, None, Some(&after), stamp.at_us),
+            events: self.events_of_creation(access, stored, &happened, &after),
             audit: self.audit(access, "create", attributes),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Access, ProvisionError, Provisioner,
     gating::{Outlook, Shift},
-    record::{Stamp, subject},
+    record::{Stamp, own_addresses, subject},
 };
 use crate::{
     event,
@@ -72,7 +72,10 @@ impl Provisioner {
             }
             groups = tx.groups_for_update(id, Some(last), GROUPS).await?;
         }
-        let before = subject(&access.resource_type, id, &document);
+        let settings = &access.caller.events;
+        let before = subject(&access.resource_type, id, &document, settings);
+        let addresses = own_addresses(&access.resource_type, &document, settings);
+        tx.free_addresses(id, &addresses, stamp.at_us).await?;
         let change = Change {
             resource_type: access.resource_type.code,
             id,
@@ -109,7 +112,7 @@ impl Provisioner {
             .registry
             .by_code(code)
             .ok_or_else(|| StoreError::Damaged("type".into()))?;
-        let named = subject(kind, group.id, &read(group)?);
+        let named = subject(kind, group.id, &read(group)?, &access.caller.events);
         Ok(Change {
             resource_type: code,
             id: group.id,

@@ -44,7 +44,7 @@ use crate::{
 pub use asynchronous::{AsyncRequest, Asynchronous, Finished};
 pub use bulk::BulkAnswer;
 pub use notices::ConnectionLog;
-pub use revocation::{Revocation, RevocationError, Revoked, Revoker};
+pub use revocation::{Revocation, RevocationError, Revoked, Revoker, Statement};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]

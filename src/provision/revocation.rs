@@ -9,7 +9,10 @@ use std::sync::Arc;
 use super::record::{Stamp, subject};
 use crate::{
     clock::Clock,
-    event::{Cause, Initiator, session_revoked},
+    event::{
+        Cause, Draft, EventSettings, Initiator, Subject, credential_change_required,
+        credential_compromise, session_revoked,
+    },
     scim::{
         resource::{Document, ResourceId},
         schema::{Registry, ResourceType},
@@ -34,6 +37,36 @@ pub struct Revocation {
     pub actor: String,
     /// Why, for administrators; not empty.
     pub reason: String,
+}
+
+/// What is said of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Statement {
+    /// Their sessions end.
+    SessionsEnd,
+    /// Somebody else has a credential of theirs, of this type (CAEP 1.0 §3.3.1).
+    CredentialCompromise(String),
+    /// They must change a credential before they go on.
+    CredentialChangeRequired,
+}
+
+impl Statement {
+    /// What the audit trail calls it.
+    fn action(&self) -> &'static str {
+        match self {
+            Self::SessionsEnd => "revoke sessions",
+            Self::CredentialCompromise(_) => "report a compromised credential",
+            Self::CredentialChangeRequired => "require another credential",
+        }
+    }
+
+    fn draft(&self, person: &Subject, cause: &Cause, reason: &str) -> Draft {
+        match self {
+            Self::SessionsEnd => session_revoked(person, cause, reason),
+            Self::CredentialCompromise(kind) => credential_compromise(person, cause, kind, reason),
+            Self::CredentialChangeRequired => credential_change_required(person),
+        }
+    }
 }
 
 /// Sessions that end from now on.
@@ -83,22 +116,37 @@ impl Revoker {
         tenant: TenantId,
         revocation: Revocation,
     ) -> Result<Revoked, RevocationError> {
+        self.say(tenant, revocation, Statement::SessionsEnd).await
+    }
+
+    /// Says something of a person to every receiver.
+    ///
+    /// # Errors
+    ///
+    /// As [`Revoker::revoke`].
+    pub async fn say(
+        &self,
+        tenant: TenantId,
+        revocation: Revocation,
+        statement: Statement,
+    ) -> Result<Revoked, RevocationError> {
         let this = self.clone();
         let stamp = Stamp::new(&self.clock, self.clock.now_us());
-        let shared = Arc::new((revocation, stamp));
+        let shared = Arc::new((revocation, statement, stamp));
         self.store
             .tenant(tenant)
             .write(move |tx| {
                 let (this, shared) = (this.clone(), Arc::clone(&shared));
-                Box::pin(async move { this.revoke_in(tx, &shared.0, &shared.1).await })
+                Box::pin(async move { this.say_in(tx, &shared.0, &shared.1, &shared.2).await })
             })
             .await
     }
 
-    async fn revoke_in(
+    async fn say_in(
         &self,
         tx: &TenantTx,
         revocation: &Revocation,
+        statement: &Statement,
         stamp: &Stamp,
     ) -> Result<Revoked, RevocationError> {
         let found = tx.users_named(&revocation.person, MOST_PEOPLE.saturating_add(1)).await?;
@@ -111,7 +159,7 @@ impl Revoker {
             let Some(user) = tx.resource_for_update(ResourceType::USER, id).await? else {
                 continue;
             };
-            tx.apply(&self.change(&user, revocation, stamp)?).await?;
+            tx.apply(&self.change(&user, revocation, statement, stamp)?).await?;
             users.push(id);
         }
         match users.is_empty() {
@@ -124,14 +172,17 @@ impl Revoker {
         &self,
         user: &StoredResource,
         revocation: &Revocation,
+        statement: &Statement,
         stamp: &Stamp,
     ) -> Result<Change, StoreError> {
         let document = Document::from_json(&user.document)
             .map_err(|error| StoreError::Damaged(error.to_string()))?;
-        let named = subject(&Registry::shared().user(), user.id, &document);
+        // Only names are told, so it does not matter who counts as suspended.
+        let settings = EventSettings::default();
+        let named = subject(&Registry::shared().user(), user.id, &document, &settings);
         let occurred_at = stamp.at_us.div_euclid(1_000_000);
         let cause = Cause { occurred_at, initiator: Initiator::Admin };
-        let draft = session_revoked(&named, &cause, &revocation.reason);
+        let draft = statement.draft(&named, &cause, &revocation.reason);
         let event = OutboxEvent {
             id: self.clock.new_id(),
             audience: Audience::All,
@@ -153,7 +204,7 @@ impl Revoker {
             audit: AuditEntry {
                 id: self.clock.new_id(),
                 actor: revocation.actor.clone(),
-                action: "revoke sessions",
+                action: statement.action(),
                 attributes: Vec::new(),
             },
         })

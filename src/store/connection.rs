@@ -4,7 +4,10 @@ use sea_orm::QueryResult;
 use uuid::Uuid;
 
 use super::{StoreError, TenantStore, TenantTx, statement::Sql};
-use crate::{scim::dialect::Dialect, tenant::ConnectionSettings};
+use crate::{
+    scim::dialect::Dialect,
+    tenant::{ConnectionSettings, Settings},
+};
 
 /// A connection of a tenant's directory.
 #[derive(Debug, Clone)]

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Store, StoreError, TenantStore, statement::Sql};
+use super::{Store, StoreError, TenantStore, statement::Sql, tenants::event_settings};
 use crate::{
     scim::{dialect::Dialect, resource::ResourceId},
-    tenant::{Caller, ConnectionSettings, Scope, TenantId, TokenHash},
+    tenant::{Caller, ConnectionSettings, Scope, Settings, TenantId, TokenHash},
 };
 
 /// A credential to be kept.
@@ -176,7 +176,7 @@ impl Store {
     ) -> Result<Option<Caller>, StoreError> {
         let sql = Sql::new(
             "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us, c.id, c.settings,
-                d.subject_id, t.schema_version
+                d.subject_id, t.schema_version, t.event_settings
              from credential d
              join tenant t on t.id = d.tenant_id
              join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
@@ -201,6 +201,7 @@ impl Store {
             (row.try_get_by_index(4)?, row.try_get_by_index(7)?);
         let settings = ConnectionSettings::from_json(&settings)
             .map_err(|error| StoreError::Damaged(error.to_string()))?;
+        let events = event_settings(&row.try_get_by_index::<String>(10)?)?;
         Ok(Some(Caller {
             tenant,
             tenant_name: name.into(),
@@ -209,6 +210,7 @@ impl Store {
                 .ok_or_else(|| StoreError::Damaged(format!("dialect {dialect}")))?,
             connection: row.try_get_by_index(6)?,
             settings: Arc::new(settings),
+            events: Arc::new(events),
             registry: self.registry(tenant, schema_version).await?,
             scopes: Scope::parse_list(&scopes).into(),
             expires_us: row.try_get_by_index(5)?,

@@ -9,6 +9,7 @@
 //! This is the only module that names sea-orm. Statements are written by hand,
 //! one text for both databases.
 
+mod address;
 mod application;
 mod async_request;
 mod audit;
@@ -90,7 +91,7 @@ pub use resource::StoredResource;
 pub use retention::{Ages, HoldLimit};
 pub use secret_key::{KeyError, SecretKey, generate, kid, make_signing_key};
 pub use signing_key::{KeyState, NewSigningKey, SealedKey, SigningKeyRow, Successor};
-pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamRow, StreamStatus};
+pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamNaming, StreamRow, StreamStatus};
 pub use stream_status::{ChangedBy, OperationalEvent, StatusChange};
 pub use tenants::{NewTenantRow, TenantRow, TenantState};
 pub use view::{TenantTx, View};

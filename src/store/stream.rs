@@ -6,9 +6,9 @@ use sea_orm::QueryResult;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Store, StoreError, TenantStore, outbox::bit, statement::Sql};
+use super::{Store, StoreError, TenantStore, TenantTx, outbox::bit, statement::Sql};
 use crate::{
-    event::{EventUri, SinkKind, SubjectFormat},
+    event::{EventUri, Naming, SinkKind, SubjectFormat},
     tenant::{ReceiverId, StreamId, TenantId},
 };
 
@@ -105,6 +105,14 @@ pub struct Stream {
     pub changed_us: i64,
 }
 
+impl Stream {
+    /// How it names people, if `issuer` is the tenant's own.
+    pub fn naming<'a>(&'a self, issuer: &'a str) -> Naming<'a> {
+        let issuer = self.subject_issuer.as_deref().unwrap_or(issuer);
+        Naming::new(self.subject_format, &self.settings, issuer, &self.tenant_name)
+    }
+}
+
 /// A stream to be kept.
 #[derive(Debug, Clone)]
 pub struct NewStreamRow {
@@ -172,20 +180,24 @@ pub(super) fn read(row: &QueryResult) -> Result<(Stream, Option<Vec<u8>>), Store
         id: StreamId(row.try_get_by_index(2)?),
         audience: row.try_get_by_index(3)?,
         method: method(row.try_get_by_index(10)?, row.try_get_by_index(4)?)?,
-        subject_format: SubjectFormat::parse(&format)
-            .ok_or_else(|| StoreError::Damaged(format!("subject format {format}")))?,
+        subject_format: subject_format(&format)?,
         subject_issuer: row.try_get_by_index(7)?,
         events: EventUri::ALL.into_iter().filter(|uri| bit(*uri) & mask != 0).collect(),
         status: StreamStatus::from_code(row.try_get_by_index(9)?),
-        settings: Arc::new(
-            serde_json::from_str(&settings)
-                .map_err(|_| StoreError::Damaged("settings of a stream".to_owned()))?,
-        ),
+        settings: Arc::new(settings_of(&settings)?),
         receiver: row.try_get_by_index::<Option<Uuid>>(12)?.map(ReceiverId),
         filters: row.try_get_by_index(13)?,
         changed_us: row.try_get_by_index(14)?,
     };
     Ok((stream, row.try_get_by_index(5)?))
+}
+
+fn subject_format(name: &str) -> Result<SubjectFormat, StoreError> {
+    SubjectFormat::parse(name).ok_or_else(|| StoreError::Damaged(format!("subject format {name}")))
+}
+
+fn settings_of(text: &str) -> Result<Value, StoreError> {
+    serde_json::from_str(text).map_err(|_| StoreError::Damaged("settings of a stream".to_owned()))
 }
 
 fn method(kind: String, endpoint_url: Option<String>) -> Result<DeliveryMethod, StoreError> {
@@ -296,6 +308,41 @@ impl TenantStore {
             .bind(self.tenant.get())
             .bind(stream.0);
         Ok(0 < self.run(sql).await?)
+    }
+}
+
+/// How a stream names people.
+#[derive(Debug, Clone)]
+pub struct StreamNaming {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its format.
+    pub format: SubjectFormat,
+    /// What else is set for it.
+    pub settings: Value,
+}
+
+impl TenantTx {
+    /// How the tenant's streams that get events of that type name people.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn namings(&self, uri: EventUri) -> Result<Vec<StreamNaming>, StoreError> {
+        let sql = Sql::new("select id, subject_format, settings from stream where tenant_id = ?")
+            .bind(self.owner())
+            .push(" and status <> 2 and (event_mask & ?) <> 0 order by id")
+            .bind(bit(uri));
+        let naming = |row: &QueryResult| {
+            let (format, settings): (String, String) =
+                (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+            Ok(StreamNaming {
+                stream: StreamId(row.try_get_by_index(0)?),
+                format: subject_format(&format)?,
+                settings: settings_of(&settings)?,
+            })
+        };
+        self.all(sql).await?.iter().map(naming).collect()
     }
 }
 

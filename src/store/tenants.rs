@@ -9,7 +9,10 @@ use super::{
     KeyState, NewSigningKey, SealedKey, Store, StoreError, TenantStore, TenantTx, View,
     signing_key::insert_signing_key, statement::Sql,
 };
-use crate::tenant::TenantId;
+use crate::{
+    event::EventSettings,
+    tenant::{Settings, TenantId},
+};
 
 /// Whether a tenant is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,8 @@ pub struct TenantRow {
     pub state: TenantState,
     /// `iss` of its people's subject identifiers, if it is not our own.
     pub subject_issuer: Option<String>,
+    /// What is set for its events.
+    pub events: EventSettings,
     /// When it was made, in microseconds since 1970.
     pub created_us: i64,
 }
@@ -72,6 +77,7 @@ impl TenantRow {
             state: TenantState::from_code(row.try_get_by_index(2)?),
             subject_issuer: row.try_get_by_index(3)?,
             created_us: row.try_get_by_index(4)?,
+            events: event_settings(&row.try_get_by_index::<String>(5)?)?,
         })
     }
 }
@@ -98,14 +104,15 @@ impl TenantTx {
                 new.subject_issuer.clone().into(),
                 new.created_us.into(),
             ]])
-            .push(" returning id, name, state, subject_issuer, created_us");
+            .push(" returning id, name, state, subject_issuer, created_us, event_settings");
         let row = self.one(sql).await?;
         let row = row.ok_or_else(|| StoreError::Damaged("a new tenant is not there".to_owned()))?;
         TenantRow::read(&row)
     }
 }
 
-const TENANT: &str = "select id, name, state, subject_issuer, created_us from tenant";
+const TENANT: &str =
+    "select id, name, state, subject_issuer, created_us, event_settings from tenant";
 
 /// Tables of a tenant's rows, in the order in which they can go.
 const TABLES: [&str; 15] = [
@@ -204,6 +211,41 @@ impl Store {
         .map(|_| ())
     }
 
+    /// Lets `change` make other settings of those of a tenant's events, if there is
+    /// such a tenant. No other change of them comes between.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails; what `change` gives.
+    pub async fn change_event_settings<E>(
+        &self,
+        tenant: TenantId,
+        change: impl Fn(&EventSettings) -> Result<EventSettings, E> + Send + Sync + 'static,
+    ) -> Result<Option<TenantRow>, E>
+    where
+        E: From<StoreError> + Send + 'static,
+    {
+        let change = Arc::new(change);
+        self.operator()
+            .write(move |tx| {
+                let change = Arc::clone(&change);
+                Box::pin(async move {
+                    let lock = if tx.locks_rows() { " for no key update" } else { "" };
+                    let sql = Sql::new(TENANT).push(" where id = ?").bind(tenant.get()).push(lock);
+                    let Some(row) = tx.one(sql).await? else { return Ok(None) };
+                    let mut row = TenantRow::read(&row)?;
+                    row.events = (*change)(&row.events)?;
+                    let sql = Sql::new("update tenant set event_settings = ?")
+                        .bind(row.events.to_json())
+                        .push(" where id = ?")
+                        .bind(tenant.get());
+                    View::run(tx, sql).await?;
+                    Ok(Some(row))
+                })
+            })
+            .await
+    }
+
     /// Deletes a bounded part of what a tenant has; gives how many rows went.
     ///
     /// # Errors
@@ -232,6 +274,11 @@ impl Store {
     pub(super) async fn run_as_operator(&self, sql: Sql) -> Result<u64, StoreError> {
         self.operator().run(sql).await
     }
+}
+
+/// What is set for a tenant's events, from its column.
+pub(super) fn event_settings(text: &str) -> Result<EventSettings, StoreError> {
+    EventSettings::from_json(text).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 /// A delete of at most [`DELETE_ROWS`] rows, chosen by key.

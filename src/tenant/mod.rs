@@ -14,10 +14,13 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::scim::{dialect::Dialect, resource::ResourceId, schema::Registry};
+use crate::{
+    event::EventSettings,
+    scim::{dialect::Dialect, resource::ResourceId, schema::Registry},
+};
 
 pub use keys::KeyTimes;
-pub use settings::{ConnectionSettings, MediaType, PatchResponse, SettingsError};
+pub use settings::{ConnectionSettings, MediaType, PatchResponse, Settings, SettingsError};
 pub use token::{Token, TokenHash, TokenKind};
 
 /// A tenant's number in the database.
@@ -144,6 +147,8 @@ pub struct Caller {
     pub dialect: Dialect,
     /// What the operator set for the connection.
     pub settings: Arc<ConnectionSettings>,
+    /// What the operator set for the tenant's events.
+    pub events: Arc<EventSettings>,
     /// The tenant's schemas and resource types, as they were when the request came:
     /// all of it is judged by one version.
     pub registry: Arc<Registry>,

@@ -1,11 +1,14 @@
-//! What an operator sets for one connection, beside its dialect.
+//! What an operator sets for one connection, beside its dialect, and how settings
+//! are kept.
 //!
 //! A setting that is not given has the default that stands here, so that what
 //! is stored stays readable when a setting is added. Changes are merged as
 //! RFC 7396 says: a member that is absent stays, `null` is the default again.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+
+use crate::event::EventSettings;
 
 /// Most results that may be set as the default of a page.
 const MAX_DEFAULT_RESULTS: u32 = 1_000_000;
@@ -60,20 +63,24 @@ pub enum MediaType {
 #[error("settings: {0}")]
 pub struct SettingsError(String);
 
-impl ConnectionSettings {
+/// Settings that are kept as JSON text, and changed a member at a time.
+pub trait Settings: Default + Serialize + DeserializeOwned {
+    /// What cannot be, if something cannot.
+    fn fault(&self) -> Option<String>;
+
     /// Reads stored settings.
     ///
     /// # Errors
     ///
     /// [`SettingsError`] if the text holds something else.
-    pub fn from_json(text: &str) -> Result<Self, SettingsError> {
+    fn from_json(text: &str) -> Result<Self, SettingsError> {
         serde_json::from_str(text).map_err(|error| SettingsError(error.to_string()))
     }
 
     /// The settings as they are stored: what differs from the defaults.
-    pub fn to_json(&self) -> String {
-        let default = Self::default().members();
-        let mut members = self.members();
+    fn to_json(&self) -> String {
+        let default = members(&Self::default());
+        let mut members = members(self);
         members.retain(|name, value| default.get(name) != Some(value));
         Value::Object(members).to_string()
     }
@@ -83,8 +90,8 @@ impl ConnectionSettings {
     /// # Errors
     ///
     /// [`SettingsError`] if a member is unknown or its value cannot be.
-    pub fn merged(&self, change: &Map<String, Value>) -> Result<Self, SettingsError> {
-        let mut members = self.members();
+    fn merged(&self, change: &Map<String, Value>) -> Result<Self, SettingsError> {
+        let mut members = members(self);
         for (name, value) in change {
             match value.is_null() && members.contains_key(name) {
                 true => drop(members.remove(name)),
@@ -93,20 +100,29 @@ impl ConnectionSettings {
         }
         let merged: Self = serde_json::from_value(Value::Object(members))
             .map_err(|error| SettingsError(error.to_string()))?;
-        match merged.default_results {
-            Some(results) if !(1..=MAX_DEFAULT_RESULTS).contains(&results) => {
-                Err(SettingsError(format!("`default_results` is 1 to {MAX_DEFAULT_RESULTS}")))
-            }
-            _ => Ok(merged),
-        }
+        merged.fault().map_or(Ok(merged), |fault| Err(SettingsError(fault)))
     }
+}
 
-    fn members(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(members)) => members,
-            // Plain fields always have a JSON form.
-            _ => Map::new(),
-        }
+fn members(settings: &impl Serialize) -> Map<String, Value> {
+    match serde_json::to_value(settings) {
+        Ok(Value::Object(members)) => members,
+        // Plain fields always have a JSON form.
+        _ => Map::new(),
+    }
+}
+
+impl Settings for ConnectionSettings {
+    fn fault(&self) -> Option<String> {
+        let results = self.default_results?;
+        let can_be = (1..=MAX_DEFAULT_RESULTS).contains(&results);
+        (!can_be).then(|| format!("`default_results` is 1 to {MAX_DEFAULT_RESULTS}"))
+    }
+}
+
+impl Settings for EventSettings {
+    fn fault(&self) -> Option<String> {
+        Self::fault(self)
     }
 }
 

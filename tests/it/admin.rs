@@ -398,7 +398,7 @@ on_both_databases! {
     async fn every_operation_needs_a_token_first(app: TestApp) {
         let admin = Admin::new(&app).await;
         let operations = operations(&admin).await;
-        assert_eq!(operations.len(), 42, "each has a test here: {operations:?}");
+        assert_eq!(operations.len(), 46, "each has a test here: {operations:?}");
         for token in ["", "bad"] {
             let stranger = Admin { app: app.clone(), token: token.to_owned() };
             for (method, path) in &operations {
@@ -421,6 +421,7 @@ on_both_databases! {
                 ("PUT", Some(BADGE)) => badge(),
                 ("PUT", Some("Badge")) => badge_type(),
                 ("POST", Some("connections" | "applications" | "receivers")) => json!({ "name": "x" }),
+                ("POST", Some("credential-compromise")) => json!({ "credential_type": "app" }),
                 ("POST", Some("tokens")) => json!({ "connection": "x" }),
                 ("POST", Some("redrive" | "discard")) => json!({ "all": true }),
                 ("POST", Some("replay")) => json!({ "from_seq": 1 }),

@@ -359,6 +359,7 @@ fn access(tenant: TenantId) -> Access {
         subject: None,
         dialect: Dialect::Generic,
         settings: Arc::default(),
+        events: Arc::default(),
         registry,
         scopes: Scope::OF_CONNECTIONS.into(),
         expires_us: i64::MAX,

@@ -10,7 +10,7 @@ use super::{
     http::{Draft, Http},
     settings::{Target, read},
 };
-use crate::{delivery::Commanded, event::sub_id};
+use crate::delivery::Commanded;
 
 /// The endpoint of an application.
 pub(super) struct TokenRevocation;
@@ -53,8 +53,7 @@ impl Connector for TokenRevocation {
         let parcel = order.parcel;
         let claim = parcel.claim;
         let stream = &claim.stream;
-        let subject_issuer = stream.subject_issuer.as_deref().unwrap_or(parcel.issuer);
-        let subject = sub_id(claim.uri, &claim.subject, stream.subject_format, subject_issuer);
+        let subject = stream.naming(parcel.issuer).sub_id(claim.uri, &claim.subject);
         let draft = Draft::post(parcel.endpoint_url).json(&json!({ "sub_id": subject }));
         let draft = draft.bearer(&credential(order).await?);
         http.call(draft).await?.done()?;

@@ -19,10 +19,20 @@
 //! account is purged: the other way round, a receiver with a login of its own
 //! could open a session between two Sets, and one that purges first could not
 //! find the user whose sessions it must end.
+//!
+//! What [`details`] adds for a user's names, credentials and claims has its
+//! place among these: sessions end before anything but the block of login, and
+//! claims come last.
 
-use serde_json::{Value, json};
+mod details;
+#[cfg(test)]
+mod tests;
 
-use super::{EventUri, Subject};
+use serde_json::{Map, Value, json};
+
+use super::{EventSettings, EventUri, Subject};
+
+pub use details::{Update, details, recycled, value_at};
 
 /// What happened to a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,16 +116,20 @@ pub struct Draft {
     pub payload: Value,
     /// Whom it is about, under the names that receivers know them by.
     pub subject: Subject,
+    /// If there is one, only receivers for whom this is another name than that of
+    /// `subject` get the event.
+    pub renamed_to: Option<Subject>,
 }
 
 // Places in the order of a transaction. What lies between and around them
 // (commands to session stores, webhooks, audit) is no event of a stream.
 pub(super) const DISABLE: i16 = 2;
 pub(super) const REVOKE: i16 = 3;
-const STATE: i16 = 4;
+pub(super) const STATE: i16 = 4;
 const NOTICE: i16 = 5;
 /// A new user is announced before it is activated.
 const FIRST_ACTIVATION: i16 = 6;
+const CLAIMS: i16 = 6;
 
 /// The events of a change, in the order in which a receiver must get them.
 ///
@@ -132,21 +146,13 @@ pub fn events(
             created(after, notice(attributes, version))
         }
         (Change::Patched { attributes, version }, Some(before), Some(after)) => {
-            let draft = Draft {
-                ord: NOTICE,
-                uri: EventUri::ProvPatchNotice,
-                payload: notice(attributes, version),
-                subject: after.clone(),
-            };
+            let plain = plain(NOTICE, EventUri::ProvPatchNotice, after);
+            let draft = Draft { payload: notice(attributes, version), ..plain };
             modified(before, after, cause, "set active to false (SCIM PATCH)", draft)
         }
         (Change::Replaced { attributes, version }, Some(before), Some(after)) => {
-            let draft = Draft {
-                ord: NOTICE,
-                uri: EventUri::ProvPutNotice,
-                payload: notice(attributes, version),
-                subject: after.clone(),
-            };
+            let plain = plain(NOTICE, EventUri::ProvPutNotice, after);
+            let draft = Draft { payload: notice(attributes, version), ..plain };
             modified(before, after, cause, "set active to false (SCIM PUT)", draft)
         }
         (Change::Deleted, Some(before), _) => deleted(before, cause),
@@ -158,8 +164,8 @@ pub fn events(
 }
 
 fn created(after: &Subject, payload: Value) -> Vec<Draft> {
-    let subject = after.clone();
-    let mut drafts = vec![Draft { ord: NOTICE, uri: EventUri::ProvCreateNotice, payload, subject }];
+    let plain_notice = plain(NOTICE, EventUri::ProvCreateNotice, after);
+    let mut drafts = vec![Draft { payload, ..plain_notice }];
     if after.is_user() && after.active {
         drafts.push(plain(FIRST_ACTIVATION, EventUri::ProvActivate, after));
     }
@@ -209,28 +215,47 @@ fn deleted(before: &Subject, cause: &Cause) -> Vec<Draft> {
 /// The subject goes by its old names: a directory that renames a leaver in the
 /// same request must not hide them from those who know the old name.
 fn disabled(known_as: &Subject, cause: &Cause, what: &str) -> [Draft; 2] {
-    let revoked = json!({
-        "event_timestamp": cause.occurred_at,
-        "initiating_entity": cause.initiator.as_str(),
-        "reason_admin": { "en": format!("{} {what}", cause.initiator.in_words()) },
-        "reason_user": { "en": "Your organisation ended your access." },
-    });
+    let mut payload = common(cause, what);
+    payload["reason_user"] = json!({ "en": "Your organisation ended your access." });
     [
         // RISC's `reason` stays out: it knows hijacking and bulk accounts, and
         // someone who leaves is neither.
         plain(DISABLE, EventUri::AccountDisabled, known_as),
-        Draft {
-            ord: REVOKE,
-            uri: EventUri::SessionRevoked,
-            payload: revoked,
-            subject: known_as.clone(),
-        },
+        Draft { payload, ..plain(REVOKE, EventUri::SessionRevoked, known_as) },
     ]
 }
 
+/// What every CAEP event says: when, by whom, and why (CAEP 1.0 §2).
+fn common(cause: &Cause, what: &str) -> Value {
+    json!({
+        "event_timestamp": cause.occurred_at,
+        "initiating_entity": cause.initiator.as_str(),
+        "reason_admin": { "en": format!("{} {what}", cause.initiator.in_words()) },
+    })
+}
+
 /// An event that says nothing beyond its subject.
-fn plain(ord: i16, uri: EventUri, subject: &Subject) -> Draft {
-    Draft { ord, uri, payload: json!({}), subject: subject.clone() }
+pub(super) fn plain(ord: i16, uri: EventUri, subject: &Subject) -> Draft {
+    Draft { ord, uri, payload: json!({}), subject: subject.clone(), renamed_to: None }
+}
+
+/// An event with the values of a resource beside the notice of the same change:
+/// `data` is the resource after a POST or PUT, the message for a PATCH
+/// (RFC 9967 §2.4).
+pub fn full(change: &Change, after: &Subject, data: Value) -> Option<Draft> {
+    let (uri, version) = match change {
+        Change::Created { version, .. } => (EventUri::ProvCreateFull, version),
+        Change::Patched { version, .. } => (EventUri::ProvPatchFull, version),
+        Change::Replaced { version, .. } => (EventUri::ProvPutFull, version),
+        Change::Deleted => return None,
+    };
+    let payload = json!({ "data": data, "version": version });
+    Some(Draft { payload, ..plain(NOTICE, uri, after) })
+}
+
+/// Whether a user with these attributes is suspended, as the tenant has it.
+pub fn is_suspended(attributes: &Map<String, Value>, settings: &EventSettings) -> bool {
+    details::is_true(settings.suspended_by.as_deref().and_then(|path| value_at(attributes, path)))
 }
 
 /// The payload of a notice (RFC 9967 §2.4).

@@ -1,12 +1,13 @@
 //! `/tenants`.
 
 use poem::web::Data;
-use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json};
+use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json, types::ToJSON};
+use serde_json::Value;
 
 use super::{
     authenticate::OperatorToken,
     problem::Failure,
-    view::{List, Tenant, list, view},
+    view::{EventSettings, List, Tenant, list, view},
 };
 use crate::provision::operator::{self, Operator};
 
@@ -60,6 +61,42 @@ impl Tenants {
         operator: Data<&Operator>,
     ) -> Result<Json<List<Tenant>>, Failure> {
         Ok(Json(list(&operator.tenants().await?)?))
+    }
+
+    /// Shows what is set for a tenant's events.
+    #[oai(
+        path = "/tenants/:tenant/event-settings",
+        method = "get",
+        operation_id = "tenants.event_settings"
+    )]
+    async fn event_settings(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<EventSettings>, Failure> {
+        Ok(Json(view(&operator.event_settings(&tenant).await?)?))
+    }
+
+    /// Changes what is set for a tenant's events, within a second; what is absent stays, `null`
+    /// is the default again.
+    #[oai(
+        path = "/tenants/:tenant/event-settings",
+        method = "patch",
+        operation_id = "tenants.change_event_settings"
+    )]
+    async fn change_event_settings(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        body: Json<EventSettings>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<EventSettings>, Failure> {
+        let change = match body.0.to_json() {
+            Some(Value::Object(change)) => change,
+            _ => Default::default(),
+        };
+        Ok(Json(view(&operator.change_event_settings(&tenant, change).await?)?))
     }
 
     /// Refuses all requests of a tenant; nothing is lost.

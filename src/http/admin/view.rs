@@ -71,6 +71,32 @@ pub(super) struct Application {
     created_at: String,
 }
 
+/// What is set for the events of a tenant.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(super) struct EventSettings {
+    /// Domains whose addresses the tenant gives out; none unless set. Events say that such an
+    /// address was changed or given to somebody else.
+    authoritative_domains: MaybeUndefined<Vec<String>>,
+    /// Whether another address or `userName` ends sessions; unless set, at the receivers that
+    /// know people by it.
+    revoke_on_rename: MaybeUndefined<bool>,
+    /// Whether the loss of a role or an entitlement ends sessions; `false` unless set.
+    revoke_on_privilege_loss: MaybeUndefined<bool>,
+    /// Whether another password ends sessions; `false` unless set.
+    revoke_on_password_change: MaybeUndefined<bool>,
+    /// Attributes whose new values are told as claims, beside roles, entitlements, address and
+    /// `userName`: `title`, or `urn:…:User:department`.
+    claims: MaybeUndefined<Vec<String>>,
+    /// The attribute that locks users who have it `true`: their sessions end.
+    locked_by: MaybeUndefined<String>,
+    /// The attribute that suspends users who have it `true`: they count as not active.
+    suspended_by: MaybeUndefined<String>,
+    /// Whether events with the values of resources are sent to streams that ask for them;
+    /// `false` unless set.
+    full_events: MaybeUndefined<bool>,
+}
+
 /// A line of a connection's log.
 #[derive(Debug, Object)]
 pub(super) struct Notice {

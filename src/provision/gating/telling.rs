@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Concerned;
 use crate::{
     clock::Clock,
-    event::{AccessChange, Cause, Draft, Subject, access_events},
+    event::{AccessChange, Cause, Draft, EventSettings, Subject, access_events},
     provision::record::{Stamp, subject},
     scim::{
         resource::{Document, ResourceId},
@@ -76,5 +76,6 @@ pub(super) fn person(stored: &StoredResource) -> Result<Subject, StoreError> {
         .map_err(|error| StoreError::Damaged(error.to_string()))?;
     let user = Registry::shared().by_code(ResourceType::USER).cloned();
     let user = user.ok_or_else(|| StoreError::Damaged("type".to_owned()))?;
-    Ok(subject(&user, stored.id, &document))
+    // Who is suspended is told of all the same: a word too many ends no session.
+    Ok(subject(&user, stored.id, &document, &EventSettings::default()))
 }

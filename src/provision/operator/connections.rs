@@ -11,7 +11,7 @@ use super::{
 use crate::{
     scim::dialect::Dialect,
     store::{ConnectionRow, UniqueKey},
-    tenant::{ConnectionSettings, SettingsError},
+    tenant::{ConnectionSettings, Settings, SettingsError},
 };
 
 /// What a connection shall be. What is absent stays, and is the default of a new one.

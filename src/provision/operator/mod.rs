@@ -4,6 +4,7 @@
 
 mod applications;
 mod connections;
+mod event_settings;
 mod keys;
 mod letters;
 mod people;
@@ -28,7 +29,7 @@ use crate::{
 pub use applications::ApplicationChange;
 pub use connections::ConnectionChange;
 pub use letters::{DeadLetterRecord, Letters, Moved, Replay, ReplayStart};
-pub use people::{NameKind, RevokedSessions};
+pub use people::{NameKind, RevokedSessions, Said};
 pub use records::{
     ApplicationRecord, ConnectionRecord, EventRecord, IssuedReceiver, IssuedToken, KeyRecord,
     NewReceiver, NewStream, NewTenant, NewToken, NoticeRecord, ReceiverRecord, StreamRecord,

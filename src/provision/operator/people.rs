@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Operator, OperatorError};
 use crate::{
-    provision::{Revocation, RevocationError, Revoker},
+    provision::{Revocation, RevocationError, Revoker, Statement},
     scim::resource::ResourceId,
     store::PersonName,
 };
@@ -13,6 +13,23 @@ use crate::{
 const LONGEST_REASON: usize = 200;
 /// The reason if none is given.
 const REASON: &str = "An administrator ended the sessions.";
+
+/// The reason of a statement about a credential if none is given.
+const COMPROMISED: &str = "An administrator reported it.";
+
+/// Types of credentials (CAEP 1.0 §3.3.1).
+const CREDENTIAL_TYPES: [&str; 10] = [
+    "password",
+    "pin",
+    "x509",
+    "fido2-platform",
+    "fido2-roaming",
+    "fido-u2f",
+    "verifiable-credential",
+    "phone-voice",
+    "phone-sms",
+    "app",
+];
 
 /// What kind of name a person is meant by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +68,15 @@ impl NameKind {
     }
 }
 
+/// What receivers are told of a person.
+#[derive(Debug, Clone, Serialize)]
+pub struct Said {
+    /// The transaction.
+    pub txn: String,
+    /// Ids of the users it is about.
+    pub users: Vec<String>,
+}
+
 /// Sessions that end from now on.
 #[derive(Debug, Clone, Serialize)]
 pub struct RevokedSessions {
@@ -78,9 +104,66 @@ impl Operator {
         reason: Option<&str>,
         actor: &str,
     ) -> Result<RevokedSessions, OperatorError> {
+        let said = self.say(tenant, (kind, name), Statement::SessionsEnd, (reason, actor)).await?;
+        Ok(RevokedSessions {
+            receipt: self.receipt_url(tenant, &said.txn),
+            txn: said.txn,
+            users: said.users,
+        })
+    }
+
+    /// Tells receivers that somebody else has a credential of a user's, of a type
+    /// that CAEP 1.0 §3.3.1 names. `because` is why, and who says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Operator::revoke_sessions`]; [`OperatorError::Invalid`] too if there is
+    /// no such type of credential.
+    pub async fn report_credential(
+        &self,
+        tenant: &str,
+        person: (NameKind, &str),
+        credential: &str,
+        because: (Option<&str>, &str),
+    ) -> Result<Said, OperatorError> {
+        if !CREDENTIAL_TYPES.contains(&credential) {
+            let types = CREDENTIAL_TYPES.join(", ");
+            return Err(OperatorError::Invalid(format!(
+                "the type of a credential is one of {types}"
+            )));
+        }
+        let statement = Statement::CredentialCompromise(credential.to_owned());
+        self.say(tenant, person, statement, because).await
+    }
+
+    /// Tells receivers that a user must change a credential.
+    ///
+    /// # Errors
+    ///
+    /// As [`Operator::revoke_sessions`].
+    pub async fn require_credential_change(
+        &self,
+        tenant: &str,
+        person: (NameKind, &str),
+        actor: &str,
+    ) -> Result<Said, OperatorError> {
+        self.say(tenant, person, Statement::CredentialChangeRequired, (None, actor)).await
+    }
+
+    async fn say(
+        &self,
+        tenant: &str,
+        (kind, name): (NameKind, &str),
+        statement: Statement,
+        (reason, actor): (Option<&str>, &str),
+    ) -> Result<Said, OperatorError> {
         let row = self.tenant_row(tenant).await?;
         let unknown = || OperatorError::NotFound(format!("user `{name}`"));
-        let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).unwrap_or(REASON);
+        let default = match statement {
+            Statement::SessionsEnd => REASON,
+            Statement::CredentialCompromise(_) | Statement::CredentialChangeRequired => COMPROMISED,
+        };
+        let reason = reason.map(str::trim).filter(|reason| !reason.is_empty()).unwrap_or(default);
         if LONGEST_REASON < reason.chars().count() {
             let rule = format!("`reason` has at most {LONGEST_REASON} characters");
             return Err(OperatorError::Invalid(rule));
@@ -91,16 +174,14 @@ impl Operator {
             reason: reason.to_owned(),
         };
         let revoker = Revoker::new(self.store.clone(), self.clock.clone());
-        let revoked = revoker.revoke(row.id, revocation).await.map_err(|error| match error {
+        let said = revoker.say(row.id, revocation, statement).await;
+        let said = said.map_err(|error| match error {
             RevocationError::Unknown => unknown(),
             RevocationError::TooMany => OperatorError::InUse(error.to_string()),
             RevocationError::Store(error) => error.into(),
         })?;
-        Ok(RevokedSessions {
-            receipt: self.receipt_url(tenant, &revoked.txn),
-            txn: revoked.txn,
-            users: revoked.users.iter().map(ToString::to_string).collect(),
-        })
+        let users = said.users.iter().map(ToString::to_string).collect();
+        Ok(Said { txn: said.txn, users })
     }
 
     fn receipt_url(&self, tenant: &str, txn: &str) -> String {

@@ -3,8 +3,13 @@
 //!
 //! Nothing is verified: the server trusts no certificate of a client, it keeps it.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 const SEQUENCE: u8 = 0x30;
 const BIT_STRING: u8 = 0x03;
+const INTEGER: u8 = 0x02;
+/// The explicit tag of the version.
+const VERSION: u8 = 0xa0;
 
 /// Whether `der` is one certificate: a sequence of what is signed, the
 /// algorithm and the signature, and nothing behind it.
@@ -17,6 +22,18 @@ pub(super) fn is_certificate(der: &[u8]) -> bool {
         (behind.is_empty() && rest.is_empty() && !signed.is_empty()).then_some(())
     };
     parts().is_some()
+}
+
+/// The serial number of a certificate in base64, as hexadecimal digits
+/// (RFC 5280 §4.1.2.2).
+pub fn certificate_serial(base64: &str) -> Option<String> {
+    let der = STANDARD.decode(base64).ok()?;
+    let (certificate, _) = element(&der, SEQUENCE)?;
+    let (signed, _) = element(certificate, SEQUENCE)?;
+    // Version 1 is not written.
+    let fields = element(signed, VERSION).map_or(signed, |(_, rest)| rest);
+    let (serial, _) = element(fields, INTEGER)?;
+    Some(serial.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// The content of the element with this tag that `der` begins with, and what
@@ -41,7 +58,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_certificate;
+    use super::*;
 
     fn element(tag: u8, content: &[u8]) -> Vec<u8> {
         let length = u16::try_from(content.len()).unwrap().to_be_bytes();
@@ -73,5 +90,21 @@ mod tests {
         ] {
             assert!(!is_certificate(&wrong), "{wrong:x?}");
         }
+    }
+
+    #[test]
+    fn the_serial_number_is_behind_the_version() {
+        let serial = [0x02, 0x02, 0x00, 0xfe];
+        let version = [0xa0, 0x03, 0x02, 0x01, 0x02];
+        for (signed, expected) in [
+            ([version.as_slice(), serial.as_slice()].concat(), Some("00fe")),
+            (serial.to_vec(), Some("00fe")),
+            (vec![0x30, 0x00], None),
+        ] {
+            let certificate = element(0x30, &element(0x30, &signed));
+            let found = certificate_serial(&STANDARD.encode(certificate));
+            assert_eq!(found.as_deref(), expected);
+        }
+        assert_eq!(certificate_serial("%"), None);
     }
 }

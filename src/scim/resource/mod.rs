@@ -24,6 +24,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use certificate::certificate_serial;
 pub use document::{CorruptDocument, Document};
 pub use members::Member;
 pub use precondition::{Precondition, Preconditions};
