@@ -159,6 +159,7 @@ impl Bound {
         let later = asynchronous.clone();
         let rotation = rotation(&settings, &store, &secret, &clock);
         let transmitter = transmitter(&settings, &store, &secret, &clock);
+        let streams = transmitter.clone();
         let keys = KeyRing::new(store.clone(), secret);
         let issuer = Issuer::new(keys.clone(), &public_url);
         let pusher = Pusher::new(OutgoingClient::new(settings.receiver_rules())?);
@@ -185,6 +186,7 @@ impl Bound {
         let mut tasks = JoinSet::new();
         tasks.spawn(background(later.run(shutdown.clone())));
         tasks.spawn(background(worker.run(shutdown.clone())));
+        tasks.spawn(background(streams.look_after_streams(shutdown.clone())));
         tasks.spawn(background(rotation.run(shutdown.clone())));
         tasks.spawn(background(upkeep.run(shutdown.clone())));
         let (kept, stop) = (store.clone(), shutdown.clone());

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::keys::KeyRing;
 use crate::{
-    event::{SetClaims, SignError, jti},
-    store::{Claim, KeyError},
+    event::{Known, SetClaims, SignError, jti},
+    store::{Claim, KeyError, Store, StoreError},
 };
 
 /// Makes Sets in the names of the tenants.
@@ -48,6 +48,31 @@ impl Issuer {
     /// The issuer of a tenant's events.
     pub fn name(&self, tenant_name: &str) -> String {
         format!("{}/t/{tenant_name}", self.public_url)
+    }
+
+    /// Whether the stream's receiver does not want to hear of whom the event is about
+    /// (SSF 1.0 §8.1.3.3). It is asked when the event is about to go: by then the
+    /// receiver may have changed its mind, and only here it is known under which names
+    /// it could know the person. Most streams have no such wishes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn unwanted(
+        &self,
+        store: &Store,
+        claim: &Claim,
+        now_us: i64,
+    ) -> Result<bool, StoreError> {
+        let stream = &claim.stream;
+        if !stream.filters || claim.uri.is_operational() {
+            return Ok(false);
+        }
+        let issuer = self.name(&stream.tenant_name);
+        let who = Known::of(&claim.subject, &stream.naming(&issuer));
+        let removed =
+            store.tenant(stream.tenant).removed_subjects(stream.id, &who.texts(), now_us).await?;
+        Ok(removed.iter().any(|subject| subject.is_about(&who)))
     }
 
     /// Makes the Set of a claim. The same claim and key give the same token.

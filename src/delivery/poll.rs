@@ -292,6 +292,10 @@ impl Poller {
 
     /// The Set of a claim, or nothing if it is given up.
     async fn signed(&self, claim: &Claim, now_us: i64) -> Result<Option<IssuedSet>, PollError> {
+        if self.issuer.unwanted(&self.store, claim, now_us).await? {
+            self.store.finish(claim, Finish::Delivered, Said::skipped(), now_us).await?;
+            return Ok(None);
+        }
         if claim.attempt < MAX_FETCHES {
             return match self.issuer.issue(claim, now_us).await {
                 Ok(set) => Ok(Some(set)),

@@ -267,6 +267,11 @@ impl DeliveryWorker {
         };
         match &claim.stream.method {
             DeliveryMethod::Push { endpoint_url } => {
+                match self.issuer.unwanted(&self.store, claim, self.clock.now_us()).await {
+                    Ok(true) => return Outcome::Skipped,
+                    Ok(false) => (),
+                    Err(error) => return not_ready(claim, &error),
+                }
                 match self.issuer.issue(claim, self.clock.now_us()).await {
                     Ok(set) => self.pusher.push(endpoint_url, secret.as_deref(), set).await,
                     Err(error) => not_ready(claim, &error),

@@ -10,6 +10,7 @@
 //! again, byte for byte.
 
 mod access;
+mod interest;
 mod mapping;
 mod naming;
 pub mod receive;
@@ -26,6 +27,7 @@ pub mod webhook;
 mod tests;
 
 pub use access::{AccessChange, CLAIMED_GROUPS, GroupClaim, access_events, claims_event};
+pub use interest::{Known, NamedSubject};
 pub use mapping::{
     Cause, Change, Draft, Initiator, Update, details, events, full, is_suspended, recycled,
     value_at,

@@ -160,6 +160,19 @@ impl<'a> Naming<'a> {
         payload
     }
 
+    /// Every simple name by which the stream's receiver may know whom an event is
+    /// about.
+    pub(super) fn names(&self, subject: &Subject) -> Vec<Value> {
+        let mut names = vec![self.user(subject), opaque(subject), scim(subject)];
+        names.extend(self.iss_sub(subject));
+        names.extend(email(subject.email.as_deref()));
+        names
+    }
+
+    pub(super) fn tenant(&self) -> &str {
+        self.tenant
+    }
+
     fn user(&self, subject: &Subject) -> Value {
         let next_best = || email(subject.email.as_deref()).unwrap_or_else(|| opaque(subject));
         match self.format {

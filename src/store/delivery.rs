@@ -21,7 +21,7 @@ pub use replay::EventSpan;
 pub use trouble::FailingStream;
 
 use sea_orm::QueryResult;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
@@ -109,6 +109,13 @@ pub struct Said {
     pub error: Option<String>,
     /// What else the receiver said; an object.
     pub detail: Option<Value>,
+}
+
+impl Said {
+    /// Nothing was sent, because nothing was to be sent.
+    pub fn skipped() -> Self {
+        Self { detail: Some(json!({ "skipped": true })), ..Self::default() }
+    }
 }
 
 /// Columns of a delivery `d` with its event `o`, behind those of the stream.

@@ -56,6 +56,11 @@ impl StoreError {
         Self::Unavailable(DbErr::Custom(reason.to_owned()))
     }
 
+    /// Others wrote the same again and again.
+    pub(crate) fn crossed() -> Self {
+        Self::Conflict(DbErr::Custom("others changed the same meanwhile".to_owned()))
+    }
+
     /// Whether doing the same again may succeed.
     pub(super) fn is_transient(&self) -> bool {
         matches!(self, Self::Conflict(_))

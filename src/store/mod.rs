@@ -34,6 +34,7 @@ mod outbox;
 mod person;
 mod postgres;
 mod receiver;
+mod receiver_stream;
 mod resource;
 mod retention;
 mod secret_key;
@@ -42,6 +43,7 @@ mod sqlite;
 mod statement;
 mod stream;
 mod stream_status;
+mod stream_subject;
 mod tenants;
 mod user_names;
 mod view;
@@ -87,6 +89,9 @@ pub use notice::NoticeRow;
 pub use outbox::OutboxRow;
 pub use person::PersonName;
 pub use receiver::{NewAccessToken, NewReceiverRow, ReceiverRow};
+pub use receiver_stream::{
+    NewReceiverStream, Quiet, ReceiverStream, SealedHeader, StreamConfiguration, Verified,
+};
 pub use resource::StoredResource;
 pub use retention::{Ages, HoldLimit};
 pub use secret_key::{KeyError, SecretKey, generate, kid, make_signing_key};

@@ -3,6 +3,7 @@
 
 mod answer;
 mod form;
+mod stream;
 mod token;
 
 use poem::{
@@ -65,7 +66,10 @@ impl Events {
             }),
             "/oauth/token" => Some(self.token(request, tenant).await),
             _ => {
-                let stream = path.strip_prefix("/ssf/poll/")?;
+                let path = path.strip_prefix("/ssf")?;
+                let Some(stream) = path.strip_prefix("/poll/") else {
+                    return self.manage(request, tenant, path).await;
+                };
                 let stream = Uuid::parse_str(stream).ok().map(StreamId);
                 Some(match *request.method() {
                     Method::POST => {
@@ -113,6 +117,9 @@ impl Events {
         let body = read_body(request.take_body(), POLL_BYTES).await?;
         let asked = PollRequest::parse(&body)?;
         let stream = stream.ok_or(PollError::UnknownStream)?;
+        if let Some(receiver) = caller.receiver {
+            self.transmitter.note_activity(caller.tenant, receiver, stream).await?;
+        }
         let answer = self.poller.poll(&caller, stream, &asked).await?;
         let mut response = respond(StatusCode::OK, &answer.to_json());
         if let Some(seq) = answer.last_seq() {

@@ -4,18 +4,45 @@
 //! A receiver sees the streams it made and no other, neither another receiver's nor
 //! the operator's.
 
+mod configuration;
 mod metadata;
+mod status;
+mod stream;
+mod subject;
 mod token;
+mod upkeep;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
+
+use moka::future::Cache;
 
 use crate::{
     clock::Clock,
     store::{KeyError, SecretKey, Store, StoreError},
-    tenant::receiver_url::ReceiverRules,
+    tenant::{ReceiverId, StreamId, TenantId, receiver_url::ReceiverRules},
 };
 
+pub use stream::Unmentioned;
 pub use token::{Grant, OauthError, TokenRequest};
+
+/// Seconds between two requests to verify a stream.
+const MIN_VERIFICATION_S: i64 = 60;
+/// How often it is noted that a receiver uses a stream; a fraction of the shortest
+/// inactivity timeout.
+const NOTED: Duration = Duration::from_secs(3_600);
+/// Streams of which is remembered that this was noted.
+const REMEMBERED: u64 = 10_000;
+
+/// Who manages streams.
+#[derive(Debug, Clone)]
+pub struct Managed {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its name.
+    pub tenant_name: Arc<str>,
+    /// The receiver.
+    pub receiver: ReceiverId,
+}
 
 /// Why a receiver's request was not done.
 #[derive(Debug, thiserror::Error)]
@@ -52,12 +79,13 @@ pub struct Transmitter {
     clock: Clock,
     secret: Arc<SecretKey>,
     public_url: Arc<str>,
-    /// What a receiver may name as its endpoint.
     receiver_rules: Arc<ReceiverRules>,
+    noted: Cache<(ReceiverId, StreamId), ()>,
 }
 
 impl Transmitter {
-    /// The use cases over `store`; what is secret is sealed with `secret`.
+    /// The use cases over `store`; what is secret is sealed with `secret`, and events
+    /// go only where `receiver_rules` allow.
     pub fn new(
         store: Store,
         clock: Clock,
@@ -66,7 +94,26 @@ impl Transmitter {
         receiver_rules: Arc<ReceiverRules>,
     ) -> Self {
         let public_url = public_url.trim_end_matches('/').into();
-        Self { store, clock, secret, public_url, receiver_rules }
+        let noted = Cache::builder().max_capacity(REMEMBERED).time_to_live(NOTED).build();
+        Self { store, clock, secret, public_url, receiver_rules, noted }
+    }
+
+    /// Notes a sign of the receiver of a stream: it polled or managed it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn note_activity(
+        &self,
+        tenant: TenantId,
+        receiver: ReceiverId,
+        stream: StreamId,
+    ) -> Result<(), StoreError> {
+        if self.noted.contains_key(&(receiver, stream)) {
+            return Ok(());
+        }
+        self.noted.insert((receiver, stream), ()).await;
+        self.store.tenant(tenant).note_activity(receiver, stream, self.clock.now_us()).await
     }
 
     /// The issuer of a tenant's events, below which all its endpoints lie.
