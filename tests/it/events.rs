@@ -28,7 +28,7 @@ const PURGED: &str = "account-purged";
 const REVOKED: &str = "session-revoked";
 
 /// A stream of every type of event, pushed to `push_url` or polled.
-fn stream_of_all(push_url: Option<&str>) -> NewStream {
+pub(crate) fn stream_of_all(push_url: Option<&str>) -> NewStream {
     NewStream {
         description: "test".to_owned(),
         push_url: push_url.map(str::to_owned),

@@ -48,5 +48,6 @@ mod random;
 mod replacing;
 mod replicas;
 mod sorting;
+mod ssf;
 mod tenancy;
 mod traffic;
