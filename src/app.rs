@@ -17,8 +17,8 @@ use crate::{
     clock::Clock,
     config::{DatabaseTarget, Settings},
     delivery::{
-        OutgoingClient, OutgoingError, issue::Issuer, keys::KeyRing, poll::Poller, push::Pusher,
-        rotation::Rotation, upkeep::Upkeep, worker::DeliveryWorker,
+        OutgoingClient, OutgoingError, alarm::Alarm, issue::Issuer, keys::KeyRing, poll::Poller,
+        push::Pusher, rotation::Rotation, upkeep::Upkeep, worker::DeliveryWorker,
     },
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{Asynchronous, Limits, Provisioner, operator::Operator, ssf::Transmitter},
@@ -166,6 +166,7 @@ impl Bound {
         let worker =
             DeliveryWorker::new(store.clone(), keys, issuer.clone(), pusher, clock.clone());
         let upkeep = Upkeep::new(store.clone(), clock.clone(), settings.delivered_days);
+        let alarm = Alarm::new(store.clone(), clock.clone());
         let poller = Poller::new(store.clone(), issuer, clock.clone(), shutdown.clone());
         let served = Served {
             store: store.clone(),
@@ -189,6 +190,7 @@ impl Bound {
         tasks.spawn(background(streams.look_after_streams(shutdown.clone())));
         tasks.spawn(background(rotation.run(shutdown.clone())));
         tasks.spawn(background(upkeep.run(shutdown.clone())));
+        tasks.spawn(background(alarm.run(shutdown.clone())));
         let (kept, stop) = (store.clone(), shutdown.clone());
         tasks.spawn(background(async move { log.run(kept, stop).await }));
         if let Some(ops) = ops {

@@ -17,7 +17,11 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 use crate::config::{HttpUrl, LogFormat, Settings};
 
 /// Histogram: seconds from the commit of a change to its confirmed revocation.
-pub const REVOCATION_CONFIRMED: &str = "muster_revocation_confirmed_seconds";
+pub const DEPROVISIONING_CONFIRMED: &str = "muster_deprovisioning_confirmed_seconds";
+
+/// Histogram: seconds from the commit of a change to the first attempt to tell a
+/// receiver of the revocation.
+pub const DEPROVISIONING_FIRST_ATTEMPT: &str = "muster_deprovisioning_first_attempt_seconds";
 
 /// Histogram: seconds that a request took.
 pub const HTTP_REQUEST: &str = "muster_http_request_seconds";
@@ -140,7 +144,10 @@ pub async fn upkeep(metrics: PrometheusHandle, shutdown: CancellationToken) {
 
 fn metrics_builder() -> Result<PrometheusBuilder, BuildError> {
     PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(REVOCATION_CONFIRMED.into()), REVOCATION_BUCKETS)?
+        .set_buckets_for_metric(
+            Matcher::Prefix("muster_deprovisioning_".into()),
+            REVOCATION_BUCKETS,
+        )?
         .set_buckets_for_metric(Matcher::Full(HTTP_REQUEST.into()), REQUEST_BUCKETS)
 }
 
@@ -198,7 +205,7 @@ mod tests {
         let recorder = metrics_builder().unwrap().build_recorder();
         let handle = recorder.handle();
         metrics::with_local_recorder(&recorder, || {
-            metrics::histogram!(REVOCATION_CONFIRMED).record(0.2);
+            metrics::histogram!(DEPROVISIONING_CONFIRMED).record(0.2);
         });
 
         let text = handle.render();

@@ -21,6 +21,7 @@ mod m20261123_000013_event_settings;
 mod m20261123_000014_application;
 mod m20261123_000015_receiver;
 mod m20261123_000016_delivery_care;
+mod m20261123_000017_deprovisioning;
 mod m20261123_000018_key_states;
 mod sql;
 
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000013_event_settings::Migration),
             Box::new(m20261123_000014_application::Migration),
             Box::new(m20261123_000015_receiver::Migration),
+            Box::new(m20261123_000017_deprovisioning::Migration),
             Box::new(m20261123_000018_key_states::Migration),
             Box::new(m20261123_000016_delivery_care::Migration),
         ]

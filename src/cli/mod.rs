@@ -17,6 +17,7 @@ mod migrate;
 mod openapi;
 mod operator;
 mod output;
+mod receipt;
 mod receiver;
 mod schema;
 mod serve;
@@ -98,6 +99,8 @@ enum Command {
     /// People: what can be done to a user without the directory.
     #[command(subcommand)]
     User(user::Command),
+    /// What became of those whose sessions had to end, at each receiver.
+    Receipt(receipt::Arguments),
     /// Events, in the order in which they were written.
     #[command(subcommand)]
     Events(events::Command),
@@ -161,6 +164,9 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
             schema::run_type(command, &open(sources).await?, output).await?;
         }
         Command::User(command) => user::run(command, &open(sources).await?, output).await?,
+        Command::Receipt(arguments) => {
+            receipt::run(arguments, &open(sources).await?, output).await?;
+        }
         Command::Events(command) => events::run(command, &open(sources).await?, output).await?,
         Command::Operator(command) => operator::run(command, &open(sources).await?, output).await?,
     }

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 
-use crate::event::EventUri;
+use crate::{
+    event::EventUri,
+    telemetry::{DEPROVISIONING_CONFIRMED, DEPROVISIONING_FIRST_ATTEMPT},
+};
 
 /// Counts what came of a delivery.
 pub(super) fn count(outcome: &'static str) {
@@ -16,8 +19,27 @@ pub(super) fn count(outcome: &'static str) {
 pub(super) fn confirmed(uri: EventUri, occurred_us: i64, now_us: i64) {
     if uri == EventUri::SessionRevoked {
         let seconds = age(occurred_us, now_us).as_secs_f64();
-        histogram!("muster_revocation_confirmed_seconds").record(seconds);
+        histogram!(DEPROVISIONING_CONFIRMED).record(seconds);
     }
+}
+
+/// Notes that a revocation is sent for the first time, and how long it waited from
+/// the commit of the change.
+pub(super) fn first_attempt(uri: EventUri, occurred_us: i64, now_us: i64) {
+    if uri == EventUri::SessionRevoked {
+        let seconds = age(occurred_us, now_us).as_secs_f64();
+        histogram!(DEPROVISIONING_FIRST_ATTEMPT).record(seconds);
+    }
+}
+
+/// Counts a revocation that was not confirmed in time.
+pub(super) fn alarm() {
+    counter!("muster_deprovisioning_alarms_total").increment(1);
+}
+
+/// Notes how many revocations are overdue now.
+pub(super) fn overdue(count: i64) {
+    gauge!("muster_deprovisionings_overdue").set(u32::try_from(count).unwrap_or(u32::MAX));
 }
 
 /// The time since an event happened.

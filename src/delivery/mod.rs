@@ -11,6 +11,7 @@
 //! if we die between sending and recording, the Set goes out again with the
 //! same `jti`, by which the receiver tells copies (RFC 8417 §2.2).
 
+pub mod alarm;
 pub mod backoff;
 mod circuit;
 pub mod issue;

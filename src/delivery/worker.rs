@@ -231,6 +231,9 @@ impl DeliveryWorker {
 
     /// Makes one attempt and records it.
     async fn attempt(&self, claim: &Claim) -> (Flow, Health) {
+        if claim.attempt == 0 {
+            measure::first_attempt(claim.uri, claim.occurred_us, self.clock.now_us());
+        }
         let outcome = self.send(claim).await;
         let now_us = self.clock.now_us();
         let attempt = u32::try_from(claim.attempt).unwrap_or(0).saturating_add(1);

@@ -42,6 +42,9 @@ pub(super) trait Modify: Send + Sync + 'static {
     /// What the audit trail calls it.
     const ACTION: &'static str;
 
+    /// Whether the request says who may log in.
+    fn names_active(&self) -> bool;
+
     /// The resource as the request wants it.
     fn modify(
         &self,
@@ -105,6 +108,11 @@ impl Provisioner {
         let mut modification = work.modify(access, &stored, &before)?;
         let members = modification.members.resolve(tx, id, access).await?;
         modification.ignored.extend(members.ignored);
+        let still_inactive = !before.active() && !modification.document.active();
+        if access.resource_type.is_user() && work.names_active() && still_inactive {
+            // It has been told before, and is said again: who has not taken it must.
+            tx.rearm_person(id, stamp.at_us).await?;
+        }
         let ignored = modification.ignored;
         let documents = (&before, &modification.document);
         let password = has_password(access, &ignored);

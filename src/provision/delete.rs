@@ -74,6 +74,9 @@ impl Provisioner {
         }
         let settings = &access.caller.events;
         let before = subject(&access.resource_type, id, &document, settings);
+        if before.is_user() && !before.active {
+            tx.rearm_person(id, stamp.at_us).await?;
+        }
         let addresses = own_addresses(&access.resource_type, &document, settings);
         tx.free_addresses(id, &addresses, stamp.at_us).await?;
         let change = Change {

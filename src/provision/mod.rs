@@ -17,6 +17,7 @@ pub mod operator;
 mod patch;
 mod query;
 mod read;
+mod receipt;
 mod record;
 mod replace;
 mod represent;
@@ -44,6 +45,7 @@ use crate::{
 pub use asynchronous::{AsyncRequest, Asynchronous, Finished};
 pub use bulk::BulkAnswer;
 pub use notices::ConnectionLog;
+pub use receipt::ReceiptState;
 pub use revocation::{Revocation, RevocationError, Revoked, Revoker, Statement};
 
 /// Why a use case did not do what was asked.

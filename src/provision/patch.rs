@@ -28,6 +28,10 @@ pub(super) struct Patching {
 impl Modify for Patching {
     const ACTION: &'static str = "patch";
 
+    fn names_active(&self) -> bool {
+        self.patch.set().any(|attribute| attribute.leaf().name == "active")
+    }
+
     fn modify(
         &self,
         access: &Access,

@@ -28,6 +28,10 @@ pub(super) struct Replacement {
 impl Modify for Replacement {
     const ACTION: &'static str = "replace";
 
+    fn names_active(&self) -> bool {
+        self.body.keys().any(|name| name.eq_ignore_ascii_case("active"))
+    }
+
     fn modify(
         &self,
         access: &Access,

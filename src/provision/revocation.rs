@@ -159,6 +159,7 @@ impl Revoker {
             let Some(user) = tx.resource_for_update(ResourceType::USER, id).await? else {
                 continue;
             };
+            tx.rearm_person(id, stamp.at_us).await?;
             tx.apply(&self.change(&user, revocation, statement, stamp)?).await?;
             users.push(id);
         }

@@ -144,7 +144,7 @@ impl TenantTx {
                 .push(", o as (")
                 .append(self.insert_outbox(&change.txn, change.at_us, &change.events))
                 .push(" returning seq, event_bit, subject_key, application_id, stream_id), d as (")
-                .append(self.insert_deliveries(&change.txn, "o"))
+                .append(self.insert_deliveries(&change.txn, change.at_us, "o"))
                 .push(" where true returning 1)");
         }
         let count = if change.events.is_empty() { "select 0" } else { "select count(*) from d" };
@@ -172,7 +172,7 @@ impl TenantTx {
         let sql = sql
             .append(self.insert_outbox(&change.txn, change.at_us, &change.events))
             .push("; ")
-            .append(self.insert_deliveries(&change.txn, "outbox"))
+            .append(self.insert_deliveries(&change.txn, change.at_us, "outbox"))
             .push(" where o.tenant_id = ?")
             .bind(self.owner())
             .push(" and o.seq in (select seq from outbox where tenant_id = ?")

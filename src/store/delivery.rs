@@ -8,6 +8,8 @@
 mod acknowledge;
 mod claims;
 mod letters;
+mod overdue;
+mod rearm;
 mod replay;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,8 @@ use crate::{
     event::{EventUri, Subject},
     tenant::{StreamId, TenantId},
 };
+
+pub use overdue::Overdue;
 
 /// An event that one worker may send now.
 #[derive(Debug, Clone)]

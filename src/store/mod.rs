@@ -33,6 +33,7 @@ mod order;
 mod outbox;
 mod person;
 mod postgres;
+mod receipt;
 mod receiver;
 mod receiver_stream;
 mod resource;
@@ -75,7 +76,8 @@ pub use connection::ConnectionRow;
 pub use credential::{CredentialRow, NewCredential};
 pub use custom_schema::{Definitions, Reindex};
 pub use delivery::{
-    Claim, DeadLetter, EventSpan, FailingStream, Finish, LeaseKey, LetterFilter, PER_STREAM, Said,
+    Claim, DeadLetter, EventSpan, FailingStream, Finish, LeaseKey, LetterFilter, Overdue,
+    PER_STREAM, Said,
 };
 pub use error::{StoreError, UniqueKey};
 pub use gating::Hearer;
@@ -88,6 +90,7 @@ pub use nesting::GroupLink;
 pub use notice::NoticeRow;
 pub use outbox::OutboxRow;
 pub use person::PersonName;
+pub use receipt::{ReceiptCursor, ReceiptFilter, RevocationRow, TargetRow};
 pub use receiver::{NewAccessToken, NewReceiverRow, ReceiverRow};
 pub use receiver_stream::{
     NewReceiverStream, Quiet, ReceiverStream, SealedHeader, StreamConfiguration, Verified,

@@ -49,6 +49,10 @@ const REVOCATIONS: i64 =
 const SETTLING: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(20);
 
+/// A revocation that its receiver has not confirmed for so long is an alarm, in
+/// microseconds.
+pub(super) const ALARM_US: i64 = 300_000_000;
+
 /// An event as it is kept.
 #[derive(Debug, Clone)]
 pub struct OutboxRow {
@@ -83,13 +87,13 @@ impl TenantTx {
                 DbBackend::Postgres => Sql::new("with o as (")
                     .append(self.insert_outbox(txn, at_us, events))
                     .push(" returning seq, event_bit, subject_key, application_id, stream_id), d as (")
-                    .append(self.insert_deliveries(txn, "o"))
+                    .append(self.insert_deliveries(txn, at_us, "o"))
                     .push(" where true returning 1) select count(*) from d"),
                 // The writer is alone, so the tenant's last events are these.
                 _ => self
                     .insert_outbox(txn, at_us, events)
                     .push("; ")
-                    .append(self.insert_deliveries(txn, "outbox"))
+                    .append(self.insert_deliveries(txn, at_us, "outbox"))
                     .push(" where o.tenant_id = ?")
                     .bind(self.owner())
                     .push(" and o.seq in (select seq from outbox where tenant_id = ?")
@@ -134,14 +138,16 @@ impl TenantTx {
 
     /// One row for each stream that wants the event and is of its audience. A
     /// disabled stream holds nothing (SSF 1.0 §8.1.2.1).
-    pub(super) fn insert_deliveries(&self, txn: &str, events: &str) -> Sql {
+    pub(super) fn insert_deliveries(&self, txn: &str, at_us: i64, events: &str) -> Sql {
         Sql::new(
             "insert into delivery (tenant_id, stream_id, seq, subject_key, txn, state, attempt,
-                due_us, leased_until_us, lane)
+                due_us, leased_until_us, alarm_us, lane)
              select s.tenant_id, s.id, o.seq, o.subject_key, cast(? as text), 0, 0, 0, 0,
+                case when o.event_bit = 1 then cast(? as bigint) end,
                 case when o.event_bit = 0 or (o.event_bit & ",
         )
         .bind(txn)
+        .bind(at_us.saturating_add(ALARM_US))
         .push(&format!(
             "{REVOCATIONS}) <> 0 then 0 else 1 end from {events} o join stream s on s.tenant_id = ? and s.status <> 2
                 and (s.id = o.stream_id or (o.stream_id is null

@@ -410,7 +410,7 @@ async fn serve_tells_its_health_measures_and_logs_no_names() {
 
     let metrics = confirmed(&http, &ops).await;
     assert!(
-        metrics.contains("muster_revocation_confirmed_seconds_bucket{le=\"1\"} 1"),
+        metrics.contains("muster_deprovisioning_confirmed_seconds_bucket{le=\"1\"} 1"),
         "{metrics}"
     );
     assert!(metrics.contains("muster_http_request_seconds_bucket"), "{metrics}");
@@ -434,7 +434,7 @@ async fn confirmed(http: &reqwest::Client, ops: &str) -> String {
         let response = http.get(format!("http://{ops}/metrics")).send().await.unwrap();
         assert_eq!(response.status(), 200);
         let metrics = response.text().await.unwrap();
-        if metrics.contains("muster_revocation_confirmed_seconds_count 1") {
+        if metrics.contains("muster_deprovisioning_confirmed_seconds_count 1") {
             return metrics;
         }
         assert!(Instant::now() < end, "the revocation was not measured: {metrics}");

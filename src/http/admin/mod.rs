@@ -14,6 +14,7 @@ mod keys;
 mod letters;
 mod people;
 mod problem;
+mod receipts;
 mod receivers;
 mod schemas;
 mod streams;
@@ -50,6 +51,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         schemas::Schemas,
         events::Events,
         people::People,
+        receipts::Receipts,
     );
     OpenApiService::new(apis, "Muster administration", "1.0")
         .description(

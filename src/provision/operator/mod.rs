@@ -8,6 +8,7 @@ mod event_settings;
 mod keys;
 mod letters;
 mod people;
+mod receipts;
 mod receivers;
 mod recheck;
 mod records;
@@ -30,6 +31,7 @@ pub use applications::ApplicationChange;
 pub use connections::ConnectionChange;
 pub use letters::{DeadLetterRecord, Letters, Moved, Replay, ReplayStart};
 pub use people::{NameKind, RevokedSessions, Said};
+pub use receipts::{Rearmed, ReceiptPage, ReceiptQuery, ReceiptRecord, TargetRecord};
 pub use records::{
     ApplicationRecord, ConnectionRecord, EventRecord, IssuedReceiver, IssuedToken, KeyRecord,
     NewReceiver, NewStream, NewTenant, NewToken, NoticeRecord, ReceiverRecord, StreamRecord,

@@ -383,11 +383,14 @@ impl EventRecord {
     }
 }
 
-fn date_time<S: Serializer>(microseconds: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn date_time<S: Serializer>(
+    microseconds: &i64,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&date_time::format(*microseconds))
 }
 
-fn optional_date_time<S: Serializer>(
+pub(super) fn optional_date_time<S: Serializer>(
     microseconds: &Option<i64>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
