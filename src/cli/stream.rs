@@ -8,6 +8,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use secrecy::SecretString;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
@@ -16,8 +17,8 @@ use super::{
     output::{Columns, Output},
 };
 use crate::{
-    event::{EventUri, GroupClaim, SubjectFormat},
-    provision::operator::{NewStream, Operator},
+    event::{EventUri, GroupClaim, Profile, SubjectFormat},
+    provision::operator::{ChosenStream, NewStream, Operator, StreamChoice},
 };
 
 #[derive(Debug, Subcommand)]
@@ -50,13 +51,19 @@ pub(super) struct New {
     /// standard input.
     #[arg(long, value_name = "FILE", requires = "push_url")]
     authorization_file: Option<PathBuf>,
+    /// Kind of receiver, which chooses what is not given: caep-interop, google, okta, apple or
+    /// rfc9967.
+    #[arg(long, value_parser = profile)]
+    profile: Option<Profile>,
     /// URI of an event to send, several times for several; without it, session-revoked and
     /// account-disabled.
     #[arg(long = "event", value_name = "URI", value_parser = event)]
     events: Vec<EventUri>,
-    /// How people are named: `iss_sub`, `email`, `opaque` or `scim`.
-    #[arg(long, default_value = "iss_sub", value_parser = subject_format)]
-    subject_format: SubjectFormat,
+    /// How people are named: `iss_sub`, `email`, `opaque` or `scim` [default: iss_sub].
+    #[arg(long, value_parser = subject_format)]
+    subject_format: Option<SubjectFormat>,
+    #[command(flatten)]
+    subjects: Subjects,
     /// The `aud` that the receiver checks.
     #[arg(long)]
     audience: Option<String>,
@@ -70,6 +77,45 @@ pub(super) struct New {
     /// What the stream is for.
     #[arg(long, default_value = "")]
     description: String,
+}
+
+/// What else is set for how people are named.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Subjects")]
+pub(super) struct Subjects {
+    /// The `sub` of `iss_sub`: externalId, userName, id or email [default: externalId].
+    #[arg(long, value_name = "SOURCE")]
+    sub_source: Option<String>,
+    /// The `iss` of `iss_sub` [default: the tenant's].
+    #[arg(long)]
+    iss: Option<String>,
+    /// The address of `email`: emails.primary or userName [default: emails.primary].
+    #[arg(long, value_name = "SOURCE")]
+    email_source: Option<String>,
+    /// Sends all names of a person, and not only one.
+    #[arg(long)]
+    aliases: bool,
+    /// What a complex subject names beside the user: tenant, application, or both with a comma
+    /// between them.
+    #[arg(long, value_name = "MEMBERS", value_delimiter = ',')]
+    complex: Vec<String>,
+    /// Repeats the subject inside the event, for receivers that look for it there.
+    #[arg(long)]
+    legacy_events_subject: bool,
+}
+
+impl Subjects {
+    fn members(self) -> Map<String, Value> {
+        let set = [
+            ("sub_source", self.sub_source.map(Value::from)),
+            ("iss", self.iss.map(Value::from)),
+            ("email_source", self.email_source.map(Value::from)),
+            ("aliases", self.aliases.then_some(Value::Bool(true))),
+            ("complex", (!self.complex.is_empty()).then(|| self.complex.into())),
+            ("legacy_events_subject", self.legacy_events_subject.then_some(Value::Bool(true))),
+        ];
+        set.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +146,10 @@ pub(super) fn event(uri: &str) -> Result<EventUri, String> {
 
 fn group_claim(value: &str) -> Result<GroupClaim, String> {
     GroupClaim::parse(value).ok_or_else(|| "expected name or id".to_owned())
+}
+
+fn profile(name: &str) -> Result<Profile, String> {
+    Profile::parse(name).ok_or_else(|| format!("expected one of {}", Profile::names()))
 }
 
 fn subject_format(name: &str) -> Result<SubjectFormat, String> {
@@ -137,17 +187,23 @@ pub(super) async fn run(
 }
 
 async fn create(new: New, operator: &Operator, output: Output) -> Result<(), Failure> {
-    let events = match new.events.is_empty() {
-        true => vec![EventUri::SessionRevoked, EventUri::AccountDisabled],
-        false => new.events,
+    let choice = StreamChoice {
+        profile: new.profile,
+        events: (!new.events.is_empty()).then_some(new.events),
+        subject_format: new.subject_format,
+        subjects: new.subjects.members(),
+        audience: new.audience,
+        application: new.application.clone(),
     };
+    let ChosenStream { events, subject_format, subjects, audience } = choice.complete()?;
     let stream = NewStream {
         description: new.description,
         push_url: new.push_url,
         authorization: new.authorization_file.as_deref().map(read_secret).transpose()?,
         events,
-        subject_format: new.subject_format,
-        audience: new.audience,
+        subject_format,
+        subjects,
+        audience,
         application: new.application,
         group_claim: new.group_claim,
     };

@@ -205,6 +205,7 @@ async fn make_tenant(operator: &Operator, push_url: &str) -> Result<SecretString
         audience: Some(AUDIENCE.to_owned()),
         application: None,
         group_claim: GroupClaim::Name,
+        subjects: Default::default(),
     };
     operator.create_stream(TENANT, stream).await?;
     Ok(issued.token)

@@ -13,6 +13,7 @@ mod access;
 mod interest;
 mod mapping;
 mod naming;
+mod profile;
 pub mod receive;
 mod revocation;
 mod set;
@@ -33,6 +34,7 @@ pub use mapping::{
     value_at,
 };
 pub use naming::{ComplexMember, EmailSource, Naming, SubSource, SubjectOptions};
+pub use profile::Profile;
 pub use revocation::{credential_change_required, credential_compromise, session_revoked};
 pub use set::{SetClaims, jti};
 pub use settings::EventSettings;

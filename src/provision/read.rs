@@ -16,7 +16,7 @@ impl Provisioner {
         &self,
         caller: &Caller,
     ) -> Result<Option<Vec<&'static str>>, ProvisionError> {
-        let sent = EventUri::offered(false);
+        let sent = EventUri::offered(caller.events.full_events);
         let has_streams = self.store.tenant(caller.tenant).has_streams().await?;
         Ok(has_streams.then(|| sent.map(EventUri::as_str).collect()))
     }

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use crate::event::EventSettings;
+use crate::event::{EventSettings, SubjectOptions};
 
 /// Most results that may be set as the default of a page.
 const MAX_DEFAULT_RESULTS: u32 = 1_000_000;
@@ -79,10 +79,15 @@ pub trait Settings: Default + Serialize + DeserializeOwned {
 
     /// The settings as they are stored: what differs from the defaults.
     fn to_json(&self) -> String {
+        Value::Object(self.stated()).to_string()
+    }
+
+    /// What differs from the defaults.
+    fn stated(&self) -> Map<String, Value> {
         let default = members(&Self::default());
         let mut members = members(self);
         members.retain(|name, value| default.get(name) != Some(value));
-        Value::Object(members).to_string()
+        members
     }
 
     /// These settings with the members of `change` in place of their own.
@@ -117,6 +122,12 @@ impl Settings for ConnectionSettings {
         let results = self.default_results?;
         let can_be = (1..=MAX_DEFAULT_RESULTS).contains(&results);
         (!can_be).then(|| format!("`default_results` is 1 to {MAX_DEFAULT_RESULTS}"))
+    }
+}
+
+impl Settings for SubjectOptions {
+    fn fault(&self) -> Option<String> {
+        Self::fault(self).map(str::to_owned)
     }
 }
 

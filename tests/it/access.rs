@@ -164,6 +164,7 @@ fn stream(application: Option<&str>, events: &[EventUri]) -> NewStream {
         audience: None,
         application: application.map(str::to_owned),
         group_claim: GroupClaim::Name,
+        subjects: Default::default(),
     }
 }
 

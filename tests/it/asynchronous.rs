@@ -32,6 +32,7 @@ async fn subscribe(operator: &Operator, tenant: &str, receiver: &Receiver, event
         audience: None,
         application: None,
         group_claim: GroupClaim::Name,
+        subjects: Default::default(),
     };
     operator.create_stream(tenant, stream).await.unwrap();
 }

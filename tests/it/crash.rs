@@ -69,6 +69,7 @@ fn stream(receiver: &Receiver, events: Vec<EventUri>) -> NewStream {
         audience: None,
         application: None,
         group_claim: GroupClaim::Name,
+        subjects: Default::default(),
     }
 }
 

@@ -90,6 +90,7 @@ async fn stream(app: &TestApp, tenant: &TestTenant, push_url: Option<&str>) -> S
         audience: None,
         application: None,
         group_claim: GroupClaim::default(),
+        subjects: Default::default(),
     };
     app.operator().create_stream(tenant.name(), stream).await.unwrap()
 }

@@ -3,6 +3,7 @@
 
 mod isolation;
 mod letters;
+mod mapping;
 mod poll;
 mod push;
 
@@ -38,6 +39,7 @@ pub(crate) fn stream_of_all(push_url: Option<&str>) -> NewStream {
         audience: None,
         application: None,
         group_claim: GroupClaim::Name,
+        subjects: Default::default(),
     }
 }
 

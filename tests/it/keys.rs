@@ -33,6 +33,7 @@ fn stream(receiver: &SetReceiver) -> NewStream {
         audience: Some(AUDIENCE.to_owned()),
         application: None,
         group_claim: GroupClaim::Name,
+        subjects: Default::default(),
     }
 }
 

@@ -78,6 +78,7 @@ impl Scene {
             audience: None,
             application: None,
             group_claim: GroupClaim::Name,
+            subjects: Default::default(),
         };
         operator.create_stream("acme", stream).await.unwrap();
         Some(Self { home, operator, token, receiver })

@@ -116,6 +116,7 @@ fn polled() -> NewStream {
         audience: None,
         application: None,
         group_claim: GroupClaim::Name,
+        subjects: Default::default(),
     }
 }
 

@@ -1,16 +1,22 @@
 //! `/tenants/{tenant}/streams`.
 
 use poem::web::Data;
-use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json, types::Password};
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    param::Path,
+    payload::Json,
+    types::{Password, ToJSON},
+};
+use serde_json::Value;
 
 use super::{
     authenticate::OperatorToken,
     problem::{Failure, uuid},
-    view::{List, Stream, list, view},
+    view::{List, Stream, SubjectOptions, list, view},
 };
 use crate::{
-    event::{EventUri, GroupClaim, SubjectFormat},
-    provision::operator::{self, Operator},
+    event::{EventUri, GroupClaim, Profile, SubjectFormat},
+    provision::operator::{self, ChosenStream, Operator, StreamChoice},
 };
 
 pub(super) struct Streams;
@@ -26,10 +32,15 @@ struct NewStream {
     push_url: Option<String>,
     /// The `Authorization` header that the receiver asks for.
     authorization: Option<Password>,
+    /// The kind of receiver, which chooses what is not given: `caep-interop`, `google`, `okta`,
+    /// `apple` or `rfc9967`.
+    profile: Option<String>,
     /// URIs of the events to send. Default: session-revoked and account-disabled.
     events: Option<Vec<String>>,
     /// How people are named: `iss_sub`, `email`, `opaque` or `scim`. Default: `iss_sub`.
     subject_format: Option<String>,
+    /// What else is set for how people are named.
+    subjects: Option<SubjectOptions>,
     /// The `aud` that the receiver checks.
     audience: Option<String>,
     /// The application that the stream is for: it also gets what happens to people at that
@@ -41,19 +52,32 @@ struct NewStream {
 
 impl NewStream {
     fn check(self) -> Result<operator::NewStream, Failure> {
-        let events = match self.events {
-            None => vec![EventUri::SessionRevoked, EventUri::AccountDisabled],
-            Some(uris) => {
-                let events = uris.iter().map(|uri| EventUri::parse(uri)).collect::<Option<_>>();
-                events.ok_or_else(|| Failure::bad_request("`events`: a URI is not supported"))?
-            }
-        };
-        let subject_format = match self.subject_format.as_deref() {
-            None => SubjectFormat::IssSub,
-            Some(name) => SubjectFormat::parse(name).ok_or_else(|| {
+        let events = self.events.map(|uris| {
+            let events = uris.iter().map(|uri| EventUri::parse(uri)).collect::<Option<_>>();
+            events.ok_or_else(|| Failure::bad_request("`events`: a URI is not supported"))
+        });
+        let subject_format = self.subject_format.map(|name| {
+            SubjectFormat::parse(&name).ok_or_else(|| {
                 Failure::bad_request("`subject_format`: expected iss_sub, email, opaque or scim")
-            })?,
+            })
+        });
+        let profile = self.profile.map(|name| {
+            Profile::parse(&name).ok_or_else(|| {
+                Failure::bad_request(format!("`profile`: expected {}", Profile::names()))
+            })
+        });
+        let choice = StreamChoice {
+            profile: profile.transpose()?,
+            events: events.transpose()?,
+            subject_format: subject_format.transpose()?,
+            subjects: match self.subjects.and_then(|subjects| subjects.to_json()) {
+                Some(Value::Object(subjects)) => subjects,
+                _ => Default::default(),
+            },
+            audience: self.audience,
+            application: self.application.clone(),
         };
+        let ChosenStream { events, subject_format, subjects, audience } = choice.complete()?;
         let group_claim = match self.group_claim.as_deref() {
             None => GroupClaim::default(),
             Some(value) => GroupClaim::parse(value)
@@ -65,7 +89,8 @@ impl NewStream {
             authorization: self.authorization.map(|secret| secret.0.into()),
             events,
             subject_format,
-            audience: self.audience,
+            subjects,
+            audience,
             application: self.application,
             group_claim,
         })

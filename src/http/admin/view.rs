@@ -97,6 +97,26 @@ pub(super) struct EventSettings {
     full_events: MaybeUndefined<bool>,
 }
 
+/// How a stream names people, beside the format; what is absent is as the profile has it.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(super) struct SubjectOptions {
+    /// The `sub` of `iss_sub`: `externalId` (the default), `userName`, `id` or `email`.
+    sub_source: MaybeUndefined<String>,
+    /// The `iss` of `iss_sub`; the tenant's unless set.
+    iss: MaybeUndefined<String>,
+    /// The address of `email`: `emails.primary` (the default) or `userName`.
+    email_source: MaybeUndefined<String>,
+    /// Whether all names of a person are sent, and not only one.
+    aliases: MaybeUndefined<bool>,
+    /// What a complex subject names beside the user: `tenant`, `application`.
+    complex: MaybeUndefined<Vec<String>>,
+    /// The application that a complex subject names; the stream's unless set.
+    application: MaybeUndefined<String>,
+    /// Whether the subject also stands inside the event, for receivers that look for it there.
+    legacy_events_subject: MaybeUndefined<bool>,
+}
+
 /// A line of a connection's log.
 #[derive(Debug, Object)]
 pub(super) struct Notice {

@@ -13,6 +13,7 @@ mod receivers;
 mod recheck;
 mod records;
 mod schemas;
+mod stream_choice;
 mod streams;
 mod tenants;
 mod tokens;
@@ -37,6 +38,7 @@ pub use records::{
     NewReceiver, NewStream, NewTenant, NewToken, NoticeRecord, ReceiverRecord, StreamRecord,
     TenantRecord, TokenRecord,
 };
+pub use stream_choice::{ChosenStream, StreamChoice};
 
 /// Why an operator's command was not done.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::{
-    event::{EventUri, GroupClaim, SubjectFormat},
+    event::{EventUri, GroupClaim, SubjectFormat, SubjectOptions},
     scim::{date_time, dialect::Dialect},
     store::DeliveryMethod,
     store::{
@@ -293,6 +293,8 @@ pub struct NewStream {
     pub application: Option<String>,
     /// How groups are named in `token-claims-change`.
     pub group_claim: GroupClaim,
+    /// What else is set for how people are named.
+    pub subjects: SubjectOptions,
 }
 
 /// A stream.

@@ -1,16 +1,16 @@
 //! Streams: where a tenant's events go.
 
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
     EventRecord, NewStream, Operator, OperatorError, StreamRecord, applications::no_application,
 };
 use crate::{
-    event::GroupClaim,
+    event::{GroupClaim, SubjectOptions},
     store::{ChangedBy, NewStreamRow, StatusChange, StreamStatus},
-    tenant::StreamId,
+    tenant::{Settings, StreamId},
 };
 
 impl Operator {
@@ -47,7 +47,7 @@ impl Operator {
             description: new.description,
             sink: None,
             application,
-            settings: settings(new.group_claim),
+            settings: settings(new.group_claim, &new.subjects),
             audience,
             endpoint_url: new.push_url,
             authorization,
@@ -206,11 +206,12 @@ impl Operator {
 }
 
 /// What a stream keeps of what is set for it; defaults are not kept.
-fn settings(group_claim: GroupClaim) -> Value {
-    match group_claim == GroupClaim::default() {
-        true => json!({}),
-        false => json!({ "group_claim": group_claim.as_str() }),
+fn settings(group_claim: GroupClaim, subjects: &SubjectOptions) -> Value {
+    let mut settings = subjects.stated();
+    if group_claim != GroupClaim::default() {
+        settings.insert("group_claim".to_owned(), group_claim.as_str().into());
     }
+    Value::Object(settings)
 }
 
 /// Whether a receiver can be sent `text` in a header.
