@@ -7,8 +7,11 @@ use std::{
     sync::Arc,
 };
 
+use async_trait::async_trait;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -18,10 +21,15 @@ use crate::{
     config::{DatabaseTarget, Settings},
     delivery::{
         OutgoingClient, OutgoingError, alarm::Alarm, issue::Issuer, keys::KeyRing, poll::Poller,
-        push::Pusher, rotation::Rotation, upkeep::Upkeep, worker::DeliveryWorker,
+        push::Pusher, rotation::Rotation, sink, upkeep::Upkeep, worker::DeliveryWorker,
     },
+    event::SinkKind,
     http::{self, Public, Served, ops::Ready, serve, tls},
-    provision::{Asynchronous, Limits, Provisioner, operator::Operator, ssf::Transmitter},
+    provision::{
+        Asynchronous, Limits, Provisioner,
+        operator::{Operator, Rehearsal, Speaking},
+        ssf::Transmitter,
+    },
     scim::query::CursorKey,
     store::{self, KeyError, Location, SealedKey, SecretKey, Store, StoreError},
     telemetry,
@@ -96,6 +104,7 @@ impl App {
             Arc::clone(&secret),
             &settings.base_url(),
             Arc::new(settings.receiver_rules()),
+            Arc::new(Sinks),
         )
         .with_key_times(settings.key_times());
         Ok(Self { operator, settings, store, clock, secret })
@@ -271,6 +280,28 @@ fn provisioner(
         scan_time: settings.scan_limit(),
     };
     Provisioner::new(store, clock, &settings.base_url(), limits, cursors)
+}
+
+/// The receivers that this program can speak to.
+#[derive(Debug)]
+struct Sinks;
+
+#[async_trait]
+impl Speaking for Sinks {
+    fn check(
+        &self,
+        kind: SinkKind,
+        endpoint_url: &str,
+        settings: &Value,
+        secrets: Option<&SecretString>,
+    ) -> Result<(), String> {
+        sink::check(kind, endpoint_url, settings, secrets)
+    }
+
+    async fn rehearse(&self, attempt: Rehearsal<'_>) -> (Vec<Value>, Option<String>) {
+        let Rehearsal { claim, secrets, issuer, now_us } = attempt;
+        sink::rehearse(claim, secrets, issuer, now_us).await
+    }
 }
 
 /// Whether the database answers: then requests can be served.

@@ -7,6 +7,7 @@
 
 mod application;
 mod connection;
+mod connector;
 mod duration;
 mod events;
 mod failure;
@@ -28,6 +29,7 @@ mod tenant;
 mod tests;
 mod token;
 mod user;
+mod webhook;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -90,6 +92,12 @@ enum Command {
     /// Streams: where a tenant's security events go.
     #[command(subcommand)]
     Stream(stream::Command),
+    /// Webhooks: endpoints that are told what happened.
+    #[command(subcommand)]
+    Webhook(webhook::Command),
+    /// Connectors: session stores that are told to end sessions.
+    #[command(subcommand)]
+    Connector(connector::Command),
     /// Schemas that a tenant has besides those of the RFC.
     #[command(subcommand)]
     Schema(schema::Command),
@@ -159,6 +167,10 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Key(command) => key::run(command, &open(sources).await?, output).await?,
         Command::Receiver(command) => receiver::run(command, &open(sources).await?, output).await?,
         Command::Stream(command) => stream::run(command, &open(sources).await?, output).await?,
+        Command::Webhook(command) => webhook::run(command, &open(sources).await?, output).await?,
+        Command::Connector(command) => {
+            connector::run(command, &open(sources).await?, output).await?;
+        }
         Command::Schema(command) => schema::run(command, &open(sources).await?, output).await?,
         Command::ResourceType(command) => {
             schema::run_type(command, &open(sources).await?, output).await?;

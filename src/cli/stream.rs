@@ -152,7 +152,7 @@ fn profile(name: &str) -> Result<Profile, String> {
     Profile::parse(name).ok_or_else(|| format!("expected one of {}", Profile::names()))
 }
 
-fn subject_format(name: &str) -> Result<SubjectFormat, String> {
+pub(super) fn subject_format(name: &str) -> Result<SubjectFormat, String> {
     SubjectFormat::parse(name).ok_or_else(|| {
         let names: Vec<&str> = SubjectFormat::ALL.into_iter().map(SubjectFormat::as_str).collect();
         format!("expected one of {}", names.join(", "))
@@ -212,7 +212,7 @@ async fn create(new: New, operator: &Operator, output: Output) -> Result<(), Fai
 }
 
 /// Reads a secret from a file, because arguments are seen by every process.
-fn read_secret(path: &Path) -> Result<SecretString, Failure> {
+pub(super) fn read_secret(path: &Path) -> Result<SecretString, Failure> {
     let mut text = String::new();
     let read = match path == Path::new("-") {
         true => io::stdin().read_to_string(&mut text).map(drop),

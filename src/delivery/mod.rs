@@ -26,7 +26,7 @@ mod queue;
 mod resolver;
 pub mod rotation;
 mod seats;
-mod sink;
+pub mod sink;
 mod trouble;
 pub mod upkeep;
 pub mod worker;

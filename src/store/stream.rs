@@ -298,6 +298,29 @@ impl TenantStore {
             .collect()
     }
 
+    /// Replaces the secrets of a stream, and its settings, if the secrets are still
+    /// those that the new ones were made from; whether they were.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn replace_stream_secrets(
+        &self,
+        stream: StreamId,
+        from: &[u8],
+        to: Vec<u8>,
+        settings: &Value,
+    ) -> Result<bool, StoreError> {
+        let sql = Sql::new("update stream set authorization_sealed = ?, settings = ?")
+            .bind(to)
+            .bind(settings.to_string())
+            .push(" where tenant_id = ? and id = ? and authorization_sealed = ?")
+            .bind(self.tenant.get())
+            .bind(stream.0)
+            .bind(from.to_vec());
+        Ok(0 < self.run(sql).await?)
+    }
+
     /// Deletes a stream with what it held; whether the tenant had it.
     ///
     /// # Errors

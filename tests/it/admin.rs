@@ -1,5 +1,7 @@
 //! The operator's API over HTTP: every operation does its work, and refuses what it should.
 
+mod sinks;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use reqwest::{Method, header::HeaderMap};
@@ -398,7 +400,7 @@ on_both_databases! {
     async fn every_operation_needs_a_token_first(app: TestApp) {
         let admin = Admin::new(&app).await;
         let operations = operations(&admin).await;
-        assert_eq!(operations.len(), 46, "each has a test here: {operations:?}");
+        assert_eq!(operations.len(), 62, "each has a test here: {operations:?}");
         for token in ["", "bad"] {
             let stranger = Admin { app: app.clone(), token: token.to_owned() };
             for (method, path) in &operations {
@@ -425,7 +427,10 @@ on_both_databases! {
                 ("POST", Some("tokens")) => json!({ "connection": "x" }),
                 ("POST", Some("redrive" | "discard")) => json!({ "all": true }),
                 ("POST", Some("replay")) => json!({ "from_seq": 1 }),
-                ("POST", Some("streams" | "keys")) | ("PATCH", _) => json!({}),
+                ("POST", Some("webhooks")) => json!({ "url": "https://app.example/" }),
+                ("POST", Some("connectors")) => json!({ "kind": "back_channel_logout",
+                    "endpoint_url": "https://app.example/", "settings": { "client_id": "x" } }),
+                ("POST", Some("streams" | "keys" | "rotate")) | ("PATCH", _) => json!({}),
                 _ => Value::Null,
             };
             admin.send(method, &path, body).await.expect_problem(404, "nobody");

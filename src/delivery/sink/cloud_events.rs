@@ -72,6 +72,9 @@ enum Mode {
 struct Settings {
     /// What it is told; everything if it does not say.
     types: Option<Vec<String>>,
+    /// Shown to operators; not used for sending.
+    #[serde(default, rename = "public_key")]
+    _public_key: Option<String>,
     #[serde(default)]
     mode: Mode,
     /// Whether the endpoint is asked first.

@@ -2,7 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, RETRY_AFTER},
@@ -11,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
-use super::command::Stop;
+use super::{command::Stop, rehearsal::Notes};
 use crate::delivery::{
     OutgoingClient, OutgoingError, Remedy,
     outgoing::{Answer, Call, MAX_ANSWER, TOTAL_TIMEOUT},
@@ -27,14 +26,26 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b
 /// The way out for sinks.
 #[derive(Debug)]
 pub(in crate::delivery) struct Http<'a> {
-    client: &'a OutgoingClient,
+    way: Way<'a>,
     /// At most so long for each request, whatever it says itself.
     patience: Option<Duration>,
 }
 
+#[derive(Debug)]
+enum Way<'a> {
+    Out(&'a OutgoingClient),
+    /// Nothing leaves.
+    Notes(&'a Notes),
+}
+
 impl<'a> Http<'a> {
     pub(in crate::delivery) fn new(client: &'a OutgoingClient) -> Self {
-        Self { client, patience: None }
+        Self { way: Way::Out(client), patience: None }
+    }
+
+    /// Notes requests in place of sending them.
+    pub(super) fn noting(notes: &'a Notes) -> Self {
+        Self { way: Way::Notes(notes), patience: None }
     }
 
     /// With a limit for every request.
@@ -43,9 +54,12 @@ impl<'a> Http<'a> {
         Self { patience: Some(patience), ..self }
     }
 
-    /// The way out for what is not HTTP.
-    pub(in crate::delivery) fn client(&self) -> &OutgoingClient {
-        self.client
+    /// The way out for what is not HTTP; none if nothing may leave.
+    pub(in crate::delivery) fn client(&self) -> Option<&OutgoingClient> {
+        match self.way {
+            Way::Out(client) => Some(client),
+            Way::Notes(_) => None,
+        }
     }
 
     /// Makes a request; whatever is answered is `Ok`.
@@ -53,16 +67,18 @@ impl<'a> Http<'a> {
         if let Some(reason) = draft.fault {
             return Err(OutgoingError::Refused(reason));
         }
-        self.client
-            .request(Call {
-                method: draft.method,
-                url: draft.url,
-                headers: draft.headers,
-                body: draft.body,
-                patience: self.patience.unwrap_or(draft.patience),
-                room: draft.room,
-            })
-            .await
+        let call = Call {
+            method: draft.method,
+            url: draft.url,
+            headers: draft.headers,
+            body: draft.body,
+            patience: self.patience.unwrap_or(draft.patience),
+            room: draft.room,
+        };
+        match self.way {
+            Way::Out(client) => client.request(call).await,
+            Way::Notes(notes) => Ok(notes.take(&call)),
+        }
     }
 }
 
@@ -129,13 +145,6 @@ impl Draft {
     /// With a bearer token (RFC 6750 §2.1).
     pub(in crate::delivery) fn bearer(mut self, token: &str) -> Self {
         self.insert(AUTHORIZATION, &format!("Bearer {token}"), true);
-        self
-    }
-
-    /// With a name and password (RFC 7617).
-    pub(in crate::delivery) fn basic(mut self, name: &str, password: &str) -> Self {
-        let pair = STANDARD.encode(format!("{name}:{password}"));
-        self.insert(AUTHORIZATION, &format!("Basic {pair}"), true);
         self
     }
 

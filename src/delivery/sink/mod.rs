@@ -9,6 +9,7 @@ mod cloud_events;
 pub(super) mod command;
 pub(super) mod http;
 mod nats;
+mod rehearsal;
 mod settings;
 mod token_revocation;
 mod vendor;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use serde_json::Value;
 
+pub use self::rehearsal::rehearse;
 use self::{
     cloud_events::CloudEvents,
     command::{Connector, carry_out},
@@ -118,7 +120,7 @@ impl fmt::Debug for Sinks {
 /// # Errors
 ///
 /// The first thing that is wrong.
-pub(super) fn check(
+pub fn check(
     kind: SinkKind,
     endpoint_url: &str,
     settings: &Value,

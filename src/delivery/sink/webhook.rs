@@ -26,6 +26,9 @@ pub(super) struct Webhook;
 struct Settings {
     /// What it is told; everything if it does not say.
     types: Option<Vec<String>>,
+    /// Shown to operators; not used for sending.
+    #[serde(default, rename = "public_key")]
+    _public_key: Option<String>,
 }
 
 #[async_trait]

@@ -9,6 +9,7 @@ mod allow;
 mod applications;
 mod authenticate;
 mod connections;
+mod connectors;
 mod events;
 mod keys;
 mod letters;
@@ -23,6 +24,7 @@ mod tenants;
 mod tests;
 mod tokens;
 mod view;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -46,6 +48,8 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         applications::Applications,
         receivers::Receivers,
         streams::Streams,
+        webhooks::Webhooks,
+        connectors::Connectors,
         keys::Keys,
         letters::Letters,
         schemas::Schemas,

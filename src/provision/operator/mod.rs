@@ -4,6 +4,7 @@
 
 mod applications;
 mod connections;
+mod connectors;
 mod event_settings;
 mod keys;
 mod letters;
@@ -13,10 +14,12 @@ mod receivers;
 mod recheck;
 mod records;
 mod schemas;
+mod speaking;
 mod stream_choice;
 mod streams;
 mod tenants;
 mod tokens;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -30,6 +33,7 @@ use crate::{
 
 pub use applications::ApplicationChange;
 pub use connections::ConnectionChange;
+pub use connectors::{ConnectorRecord, KillsRecord, NewConnector, RehearsedEvent};
 pub use letters::{DeadLetterRecord, Letters, Moved, Replay, ReplayStart};
 pub use people::{NameKind, RevokedSessions, Said};
 pub use receipts::{Rearmed, ReceiptPage, ReceiptQuery, ReceiptRecord, TargetRecord};
@@ -38,7 +42,9 @@ pub use records::{
     NewReceiver, NewStream, NewTenant, NewToken, NoticeRecord, ReceiverRecord, StreamRecord,
     TenantRecord, TokenRecord,
 };
+pub use speaking::{Rehearsal, Speaking};
 pub use stream_choice::{ChosenStream, StreamChoice};
+pub use webhooks::{KeyedWebhook, NewWebhook, WebhookFormat, WebhookRecord};
 
 /// Why an operator's command was not done.
 #[derive(Debug, thiserror::Error)]
@@ -92,17 +98,19 @@ pub struct Operator {
     key_times: KeyTimes,
     public_url: Arc<str>,
     receiver_rules: Arc<ReceiverRules>,
+    speaking: Arc<dyn Speaking>,
 }
 
 impl Operator {
     /// The use cases over `store`; what is secret is sealed with `secret`, and
-    /// events go only where `receiver_rules` allow.
+    /// events go only where `receiver_rules` allow. `speaking` knows the receivers.
     pub fn new(
         store: Store,
         clock: Clock,
         secret: Arc<SecretKey>,
         public_url: &str,
         receiver_rules: Arc<ReceiverRules>,
+        speaking: Arc<dyn Speaking>,
     ) -> Self {
         Self {
             store,
@@ -111,6 +119,7 @@ impl Operator {
             key_times: KeyTimes::default(),
             public_url: public_url.into(),
             receiver_rules,
+            speaking,
         }
     }
 

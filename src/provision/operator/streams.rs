@@ -215,6 +215,6 @@ fn settings(group_claim: GroupClaim, subjects: &SubjectOptions) -> Value {
 }
 
 /// Whether a receiver can be sent `text` in a header.
-fn is_header(text: &str) -> bool {
+pub(super) fn is_header(text: &str) -> bool {
     !text.trim().is_empty() && http::HeaderValue::from_str(text).is_ok()
 }

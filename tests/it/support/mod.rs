@@ -8,6 +8,7 @@ mod receiver;
 mod set_receiver;
 mod shape;
 mod socket;
+#[expect(dead_code, reason = "shared with the unit tests of sinks")]
 mod stand_in;
 
 use serde_json::Value;
