@@ -59,7 +59,7 @@ pub(super) struct New {
     /// account-disabled.
     #[arg(long = "event", value_name = "URI", value_parser = event)]
     events: Vec<EventUri>,
-    /// How people are named: `iss_sub`, `email`, `opaque` or `scim` [default: iss_sub].
+    /// How people are named: `iss_sub`, `email`, `opaque` or `scim` [default: `iss_sub`].
     #[arg(long, value_parser = subject_format)]
     subject_format: Option<SubjectFormat>,
     #[command(flatten)]
@@ -83,13 +83,13 @@ pub(super) struct New {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Subjects")]
 pub(super) struct Subjects {
-    /// The `sub` of `iss_sub`: externalId, userName, id or email [default: externalId].
+    /// The `sub` of `iss_sub`: `externalId`, `userName`, `id` or `email` [default: externalId].
     #[arg(long, value_name = "SOURCE")]
     sub_source: Option<String>,
     /// The `iss` of `iss_sub` [default: the tenant's].
     #[arg(long)]
     iss: Option<String>,
-    /// The address of `email`: emails.primary or userName [default: emails.primary].
+    /// The address of `email`: `emails.primary` or `userName` [default: emails.primary].
     #[arg(long, value_name = "SOURCE")]
     email_source: Option<String>,
     /// Sends all names of a person, and not only one.

@@ -2,7 +2,7 @@
 //! fills it.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     EventUri, Subject, SubjectFormat,
@@ -135,16 +135,18 @@ impl<'a> Naming<'a> {
         if self.options.complex.is_empty() {
             return user;
         }
-        let mut complex = json!({ "format": "complex", "user": user });
+        let mut complex = Map::new();
+        complex.insert("format".to_owned(), "complex".into());
+        complex.insert("user".to_owned(), user);
         for member in &self.options.complex {
             let (name, id) = match (member, &self.options.application) {
                 (ComplexMember::Tenant, _) => ("tenant", self.tenant),
                 (ComplexMember::Application, Some(id)) => ("application", id.as_str()),
                 (ComplexMember::Application, None) => continue,
             };
-            complex[name] = json!({ "format": "opaque", "id": id });
+            complex.insert(name.to_owned(), json!({ "format": "opaque", "id": id }));
         }
-        complex
+        Value::Object(complex)
     }
 
     /// What the Set says beyond its subject; for receivers that look for the

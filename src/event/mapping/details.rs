@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::{EventSettings, EventUri, Subject, subject::address},
-    CLAIMS, Cause, Draft, REVOKE, STATE, common, plain,
+    CLAIMS, Cause, Draft, REVOKE, STATE, common, plain, with,
 };
 use crate::scim::resource::certificate_serial;
 
@@ -149,8 +149,8 @@ fn revoked(update: &Update<'_>, settings: &EventSettings, cause: &Cause) -> Opti
     } else {
         ("changed the identifier that the user is known by", Some(renamed?))
     };
-    let mut payload = common(cause, what);
-    payload["reason_user"] = json!({ "en": "Your account was changed. Please sign in again." });
+    let reason = json!({ "en": "Your account was changed. Please sign in again." });
+    let payload = with(common(cause, what), "reason_user", reason);
     let subject = update.before.or_known_as(Some(update.after));
     Some(Draft { ord: REVOKE, uri: EventUri::SessionRevoked, payload, subject, renamed_to })
 }
@@ -191,12 +191,12 @@ fn identifiers(update: &Update<'_>, settings: &EventSettings) -> Vec<Draft> {
 /// CAEP 1.0 §3.3.
 fn credentials(update: &Update<'_>, cause: &Cause) -> Vec<Draft> {
     let draft = |kind: &str, change: &str, what: &str, serial: Option<String>| {
-        let mut payload = common(cause, what);
-        payload["credential_type"] = kind.into();
-        payload["change_type"] = change.into();
-        if let Some(serial) = serial {
-            payload["x509_serial"] = serial.into();
-        }
+        let payload = with(common(cause, what), "credential_type", kind);
+        let payload = with(payload, "change_type", change);
+        let payload = match serial {
+            Some(serial) => with(payload, "x509_serial", serial),
+            None => payload,
+        };
         let plain = plain(STATE, EventUri::CredentialChange, update.after);
         Draft { payload, ..plain }
     };
@@ -254,8 +254,8 @@ fn claims(update: &Update<'_>, settings: &EventSettings, cause: &Cause) -> Optio
         return None;
     }
     let names: Vec<&str> = claims.keys().map(String::as_str).collect();
-    let mut payload = common(cause, &format!("changed {}", names.join(", ")));
-    payload["claims"] = Value::Object(claims);
+    let reason = format!("changed {}", names.join(", "));
+    let payload = with(common(cause, &reason), "claims", claims);
     Some(Draft { payload, ..plain(CLAIMS, EventUri::TokenClaimsChange, after) })
 }
 

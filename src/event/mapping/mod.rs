@@ -215,8 +215,8 @@ fn deleted(before: &Subject, cause: &Cause) -> Vec<Draft> {
 /// The subject goes by its old names: a directory that renames a leaver in the
 /// same request must not hide them from those who know the old name.
 fn disabled(known_as: &Subject, cause: &Cause, what: &str) -> [Draft; 2] {
-    let mut payload = common(cause, what);
-    payload["reason_user"] = json!({ "en": "Your organisation ended your access." });
+    let reason = json!({ "en": "Your organisation ended your access." });
+    let payload = with(common(cause, what), "reason_user", reason);
     [
         // RISC's `reason` stays out: it knows hijacking and bulk accounts, and
         // someone who leaves is neither.
@@ -232,6 +232,14 @@ fn common(cause: &Cause, what: &str) -> Value {
         "initiating_entity": cause.initiator.as_str(),
         "reason_admin": { "en": format!("{} {what}", cause.initiator.in_words()) },
     })
+}
+
+/// A payload with one more member.
+fn with(mut payload: Value, name: &str, value: impl Into<Value>) -> Value {
+    if let Value::Object(members) = &mut payload {
+        members.insert(name.to_owned(), value.into());
+    }
+    payload
 }
 
 /// An event that says nothing beyond its subject.
