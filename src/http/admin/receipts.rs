@@ -96,6 +96,10 @@ enum Accepted {
     Rearmed(Json<Rearmed>),
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "poem-openapi documents each argument as a parameter"
+)]
 #[OpenApi]
 impl Receipts {
     /// Tells what became of the end of somebody's sessions.
