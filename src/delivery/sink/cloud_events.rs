@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use http::{HeaderName, Method};
 use reqwest::Url;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::{
@@ -234,13 +234,13 @@ pub(super) fn event(
 }
 
 fn structured(context: &[(&'static str, String)], data: Value) -> Value {
-    let mut event = json!({});
+    let mut event = Map::new();
     for (name, value) in context {
-        event[name.trim_start_matches("ce-")] = value.as_str().into();
+        event.insert(name.trim_start_matches("ce-").to_owned(), value.as_str().into());
     }
-    event["datacontenttype"] = "application/json".into();
-    event["data"] = data;
-    event
+    event.insert("datacontenttype".to_owned(), "application/json".into());
+    event.insert("data".to_owned(), data);
+    event.into()
 }
 
 /// The host of an issuer.

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     delivery::{Commanded, Outcome, OutgoingError, Refusal, Remedy, issue::IssueError},
     event::EventUri,
+    telemetry::causes,
 };
 
 /// What a target is told to do with a user.
@@ -162,10 +163,7 @@ impl Order<'_> {
         let signed = key.map_err(IssueError::Key);
         let signed = signed.and_then(|key| key.sign_as(typ, claims).map_err(IssueError::Sign));
         signed.map_err(|error| {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a token could not be signed"
-            );
+            tracing::error!(error = causes(&error), "a token could not be signed");
             Stop::NotReady
         })
     }
