@@ -187,3 +187,43 @@ fn members(subject: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let members = subject.as_object().into_iter().flatten();
     members.filter(|(name, _)| *name != "format")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn read(subject: Value) -> NamedSubject {
+        NamedSubject::read(&subject).unwrap()
+    }
+
+    #[track_caller]
+    fn check(one: Value, other: Value, matches: bool) {
+        let (one, other) = (read(one), read(other));
+        assert_eq!(one.matches(&other), matches, "{one:?} {other:?}");
+        assert_eq!(other.matches(&one), matches, "{other:?} {one:?}");
+        assert_eq!(NamedSubject::from_text(&one.text()), Some(one));
+    }
+
+    #[test]
+    fn subjects_match_as_ssf_says() {
+        let email = |address: &str| json!({ "format": "email", "email": address });
+        let opaque = |id: &str| json!({ "format": "opaque", "id": id });
+        let complex = |members: Value| {
+            let mut complex = json!({ "format": "complex" });
+            complex.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+            complex
+        };
+        check(email("jo@acme.test"), email("jo@ACME.test"), true);
+        check(email("jo@acme.test"), email("Jo@acme.test"), false);
+        check(email("jo@acme.test"), opaque("jo@acme.test"), false);
+        let (user, tenant) = (email("jo@acme.test"), opaque("acme"));
+        let both = || complex(json!({ "user": user, "tenant": tenant }));
+        check(both(), complex(json!({ "tenant": tenant, "user": user })), true);
+        check(both(), complex(json!({ "tenant": tenant })), true);
+        check(both(), complex(json!({ "tenant": opaque("globex") })), false);
+        check(both(), complex(json!({ "user": user, "device": opaque("d") })), true);
+        check(complex(json!({ "user": user })), complex(json!({ "device": opaque("d") })), false);
+        check(both(), user, false);
+    }
+}

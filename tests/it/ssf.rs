@@ -1,6 +1,7 @@
 //! The Shared Signals transmitter as its receivers meet it: tokens, streams, status, subjects,
 //! verification, and the modules of the OpenID conformance suite.
 
+mod later;
 mod modules;
 mod refusals;
 mod rights;
@@ -58,18 +59,27 @@ impl Answered {
 impl Client {
     /// A receiver of its own, with a token from the token endpoint.
     async fn of(app: &TestApp, tenant: &TestTenant) -> Self {
+        Self::with_receiver(app, tenant).await.0
+    }
+
+    /// The same, with the receiver as it was made.
+    async fn with_receiver(app: &TestApp, tenant: &TestTenant) -> (Self, IssuedReceiver) {
         let issued = receiver(app, tenant, &[Scope::SsfRead, Scope::SsfManage]).await;
-        let mut client = Self {
+        let client = Self {
             app: app.clone(),
             tenant: tenant.name().to_owned(),
             issuer: format!("{PUBLIC_URL}/t/{}", tenant.name()),
             token: String::new(),
         };
+        (client.token_of(&issued).await, issued)
+    }
+
+    /// The same with a token of that receiver.
+    async fn token_of(&self, issued: &IssuedReceiver) -> Self {
         let id = &issued.record.client_id;
         let secret = issued.client_secret.expose_secret();
-        let answer = client.grant(id, secret, "grant_type=client_credentials").await.expect(200);
-        client.token = answer.text("access_token").to_owned();
-        client
+        let answer = self.grant(id, secret, "grant_type=client_credentials").await.expect(200);
+        self.with_token(answer.text("access_token"))
     }
 
     fn with_token(&self, token: &str) -> Self {
