@@ -242,6 +242,39 @@ on_both_databases! {
         admin.delete(&format!("{path}/no-id")).await.expect_problem(404, "");
     }
 
+    async fn a_receiver_is_made_listed_and_revoked(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        admin.tenant("acme").await;
+        let path = "/tenants/acme/receivers";
+        let made = admin.post(path, json!({ "name": "shop" })).await.expect(201);
+        let secret = made["client_secret"].as_str().unwrap();
+        assert!(secret.starts_with("muster_receiver_"));
+        assert!(made["token_url"].as_str().unwrap().ends_with("/t/acme/oauth/token"));
+        assert_eq!(made["scopes"], json!(["ssf.read", "ssf.manage"]));
+        let list = admin.get(path).await;
+        assert_eq!(names(&list, "name"), ["shop"]);
+        assert!(!list.to_string().contains(secret));
+
+        for (new, detail) in [
+            (json!({ "name": "Shop" }), "lower-case"),
+            (json!({ "name": "a", "scopes": ["scim.read"] }), "ssf.read"),
+            (json!({ "name": "a", "scopes": [] }), "ssf.read"),
+            (json!({ "name": "a", "inactivity_timeout": 3600 }), "7 days"),
+            (json!({}), "NewReceiver"),
+        ] {
+            admin.post(path, new).await.expect_problem(400, detail);
+        }
+        admin.post(path, json!({ "name": "shop" })).await.expect_problem(409, "shop");
+        let new = json!({ "connection": "okta", "scopes": ["ssf.manage"] });
+        admin.post("/tenants/acme/tokens", new).await.expect_problem(400, "scopes");
+
+        let one = format!("{path}/{}", made["id"].as_str().unwrap());
+        admin.delete(&one).await.expect(204);
+        assert!(admin.get(path).await["items"][0]["revoked_at"].is_string());
+        admin.post(path, json!({ "name": "shop" })).await.expect(201);
+        admin.delete(&format!("{path}/{NO_ID}")).await.expect_problem(404, "");
+    }
+
     async fn an_operator_can_admit_another(app: TestApp) {
         let admin = Admin::new(&app).await;
         let made = admin.post("/operator-tokens", json!({ "label": "second" })).await.expect(201);

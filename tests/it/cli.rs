@@ -473,3 +473,19 @@ fn a_tenants_schemas_are_set_up_from_the_shell() {
     shell.say(&["schema", "delete", "acme", urn]);
     assert_eq!(shell.json(&["resource-type", "list", "acme"]), json!([]));
 }
+
+#[test]
+fn a_receiver_is_made_and_revoked_from_the_shell() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    let made = shell.json(&["receiver", "create", "acme", "shop"]);
+    let (id, secret) = (made["id"].as_str().unwrap(), made["client_secret"].as_str().unwrap());
+    assert_eq!(made["client_id"], id);
+    let list = shell.say(&["receiver", "list", "acme"]);
+    assert!(list.contains("shop") && !list.contains(secret), "{list}");
+    shell.fail(&["receiver", "create", "acme", "shop"], 1, "exists already");
+    shell.fail(&["receiver", "create", "acme", "b", "--scope", "scim.read"], 2, "ssf.manage");
+    shell.fail(&["receiver", "create", "acme", "b", "--inactivity-timeout", "1d"], 2, "7 days");
+    assert!(shell.say(&["receiver", "revoke", "acme", id]).contains("is revoked"));
+    assert!(shell.json(&["receiver", "list", "acme"])[0]["revoked_at"].is_string());
+}

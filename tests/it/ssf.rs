@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use muster::{
+    clock::Clock,
     event::receive::verify,
     provision::operator::{IssuedReceiver, NewReceiver},
     tenant::Scope,
@@ -25,7 +26,6 @@ use crate::support::{PUBLIC_URL, SetReceiver, TestApp, TestTenant, check_set, re
 const PUSH: &str = "urn:ietf:rfc:8935";
 const POLL: &str = "urn:ietf:rfc:8936";
 const CAEP: &str = "https://schemas.openid.net/secevent/caep/event-type/";
-const RISC: &str = "https://schemas.openid.net/secevent/risc/event-type/";
 const SSF: &str = "https://schemas.openid.net/secevent/ssf/event-type/";
 
 /// A receiver of a tenant, with a token.
@@ -152,8 +152,7 @@ impl Client {
         check_set(compact);
         let keys = answered(self.app.http().get(self.local(&format!("{}/jwks.json", self.issuer))));
         let keys = keys.await.expect(200).body;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let now = i64::try_from(now.as_secs()).unwrap();
+        let now = Clock::system().now_seconds();
         let audience = stream["aud"].as_str().unwrap();
         verify(compact, &keys, &self.issuer, audience, now).unwrap()
     }

@@ -15,12 +15,13 @@ use crate::{
 
 /// A refusal.
 pub(super) struct Failure {
-    response: Response,
+    response: Box<Response>,
 }
 
 impl Failure {
     pub(super) fn new(status: StatusCode, code: &str, description: &str) -> Self {
-        Self { response: respond(status, &json!({ "err": code, "description": description })) }
+        let body = json!({ "err": code, "description": description });
+        Self { response: Box::new(respond(status, &body)) }
     }
 
     pub(super) fn invalid(description: &str) -> Self {
@@ -39,7 +40,7 @@ impl Failure {
     }
 
     pub(super) fn into_response(self) -> Response {
-        self.response
+        *self.response
     }
 }
 
