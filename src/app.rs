@@ -26,7 +26,7 @@ use crate::{
     event::SinkKind,
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{
-        Asynchronous, Limits, Provisioner,
+        Asynchronous, Fence, Limits, Provisioner,
         operator::{Operator, Rehearsal, Speaking},
         ssf::Transmitter,
     },
@@ -177,6 +177,13 @@ impl Bound {
         let upkeep = Upkeep::new(store.clone(), clock.clone(), settings.delivered_days);
         let alarm = Alarm::new(store.clone(), clock.clone());
         let poller = Poller::new(store.clone(), issuer, clock.clone(), shutdown.clone());
+        let fence = Fence::new(
+            store.clone(),
+            clock.clone(),
+            &public_url,
+            settings.fence_hours,
+            shutdown.clone(),
+        );
         let served = Served {
             store: store.clone(),
             clock,
@@ -185,6 +192,7 @@ impl Bound {
             operator,
             transmitter,
             poller,
+            fence,
             max_body_bytes: settings.max_body_bytes,
         };
         let limits = serve::Limits {

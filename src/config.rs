@@ -139,6 +139,10 @@ settings! {
     receiver_ports: Ports = Ports::default(),
     /// Days for which deliveries that were made are kept, 1 to 90. Default 7.
     delivered_days: u32 = 7,
+    /// Hours for which the fence tells services to refuse the tokens of those whose
+    /// sessions ended: the longest life of an access token, at most `delivered_days`.
+    /// Default 24.
+    fence_hours: u32 = 24,
     /// What is logged, as directives such as `info,muster::delivery=debug`. Default
     /// `info,sea_orm_migration=warn,sqlx=warn`: no statements and no steps of migrations.
     log: LogFilter = LogFilter::default(),
@@ -234,6 +238,12 @@ impl Settings {
         }
         if !(1..=90).contains(&self.delivered_days) {
             return Err(format!("`delivered_days` is {}: expected 1 to 90", self.delivered_days));
+        }
+        if !(1..=self.delivered_days * 24).contains(&self.fence_hours) {
+            return Err(format!(
+                "`fence_hours` is {}: expected at least 1 and at most `delivered_days`, {} days",
+                self.fence_hours, self.delivered_days
+            ));
         }
         if self.max_results < self.default_page {
             return Err(format!(

@@ -29,7 +29,8 @@ pub(super) enum Command {
         /// Id of the user it speaks for: it reaches /Me and discovery alone.
         #[arg(long)]
         user: Option<String>,
-        /// What it may do: scim.read, scim.write or ssf.poll; several times for several.
+        /// What it may do: scim.read, scim.write, ssf.poll, fence.read or sessions.revoke;
+        /// several times for several.
         #[arg(long = "scope", value_parser = scope, default_values = ["scim.read", "scim.write"])]
         scopes: Vec<Scope>,
         /// How long it works: a number and d, h, m or s.

@@ -10,6 +10,7 @@
 //! again, byte for byte.
 
 mod access;
+pub mod fence;
 mod interest;
 mod mapping;
 mod naming;

@@ -14,7 +14,7 @@ use crate::telemetry::HTTP_REQUEST;
 ///
 /// Each shape and each method is a label of a measurement, which stays for as
 /// long as the process runs. Of two that fit, the first holds.
-const SHAPES: [&str; 18] = [
+const SHAPES: [&str; 20] = [
     "/t/{tenant}/scim/v2",
     "/t/{tenant}/scim/v2/Users",
     "/t/{tenant}/scim/v2/Users/.search",
@@ -33,6 +33,8 @@ const SHAPES: [&str; 18] = [
     "/t/{tenant}/scim/v2/.search",
     "/t/{tenant}/ssf/poll/{id}",
     "/t/{tenant}/jwks.json",
+    "/t/{tenant}/fence",
+    "/t/{tenant}/global-token-revocation",
 ];
 /// Everything of the operator's API.
 const ADMIN: &str = "/admin";

@@ -28,7 +28,7 @@ use self::{auth::Authenticator, error::Refusal, events::Events, log::Told};
 use crate::{
     clock::Clock,
     delivery::poll::Poller,
-    provision::{Asynchronous, Provisioner, operator::Operator, ssf::Transmitter},
+    provision::{Asynchronous, Fence, Provisioner, operator::Operator, ssf::Transmitter},
     store::Store,
 };
 
@@ -54,6 +54,8 @@ pub struct Served {
     pub transmitter: Transmitter,
     /// Polling of events.
     pub poller: Poller,
+    /// Whose tokens are not to be taken.
+    pub fence: Fence,
     /// Largest body of a request, in bytes.
     pub max_body_bytes: usize,
 }
@@ -77,7 +79,13 @@ impl Public {
                 authenticator.clone(),
                 served.max_body_bytes,
             ),
-            events: Events::new(served.store, authenticator, served.transmitter, served.poller),
+            events: Events::new(
+                served.store,
+                authenticator,
+                served.transmitter,
+                served.poller,
+                served.fence,
+            ),
             admin: Box::new(ToDynEndpoint(admin.map_to_response())),
         }
     }

@@ -10,6 +10,7 @@ mod change;
 mod create;
 mod delete;
 mod derive;
+mod fence;
 mod gating;
 mod members;
 mod notices;
@@ -44,6 +45,7 @@ use crate::{
 
 pub use asynchronous::{AsyncRequest, Asynchronous, Finished};
 pub use bulk::BulkAnswer;
+pub use fence::{Fence, FenceAnswer, FenceEntry, FenceError, FenceRequest};
 pub use notices::ConnectionLog;
 pub use receipt::ReceiptState;
 pub use revocation::{Revocation, RevocationError, Revoked, Revoker, Statement};

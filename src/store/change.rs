@@ -127,9 +127,8 @@ impl TenantTx {
             DbBackend::Postgres => self.apply_at_once(change, pieces).await?,
             _ => self.apply_in_turn(change, pieces).await?,
         };
-        if delivers {
-            self.delivers.store(true, Ordering::Relaxed);
-        }
+        self.delivers.fetch_or(delivers, Ordering::Relaxed);
+        self.note_revocations(&change.events);
         Ok(())
     }
 

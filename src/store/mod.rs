@@ -20,6 +20,7 @@ mod credential;
 mod custom_schema;
 mod delivery;
 mod error;
+mod fence;
 mod filter_sql;
 mod gating;
 mod keys;
@@ -39,6 +40,7 @@ mod receiver_stream;
 mod resource;
 mod retention;
 mod secret_key;
+mod settle;
 mod signing_key;
 mod sqlite;
 mod statement;
@@ -52,20 +54,21 @@ mod view;
 use std::{
     fmt,
     future::Future,
-    panic::AssertUnwindSafe,
     path::PathBuf,
     pin::Pin,
     sync::{Arc, atomic::AtomicU64},
     time::Duration,
 };
 
-use futures_util::FutureExt;
 use moka::future::Cache;
 
-use sea_orm::{DatabaseTransaction, DbBackend, TransactionTrait};
-use tokio::sync::{Notify, oneshot};
+use sea_orm::{DbBackend, TransactionTrait};
+use tokio::sync::{Notify, oneshot, watch};
 
-use self::view::Handle;
+use self::{
+    settle::{run_job, settle},
+    view::{Handle, News},
+};
 use crate::{scim::schema::Registry, tenant::TenantId};
 
 pub use application::ApplicationRow;
@@ -80,6 +83,7 @@ pub use delivery::{
     PER_STREAM, Said,
 };
 pub use error::{StoreError, UniqueKey};
+pub use fence::{FenceFilter, FencePlace, FenceRow, FenceRows};
 pub use gating::Hearer;
 pub use keys::ResourceKeys;
 pub use list::{Listed, Selection, Start};
@@ -138,6 +142,7 @@ pub struct Store {
     backend: Backend,
     appended: Arc<Notify>,
     signing_keys: Arc<AtomicU64>,
+    revoked: watch::Sender<u64>,
     registries: Cache<(TenantId, i64), Arc<Registry>>,
 }
 
@@ -160,7 +165,13 @@ impl Store {
             }
         };
         let registries = Cache::new(custom_schema::REMEMBERED);
-        Ok(Self { backend, appended: Arc::default(), signing_keys: Arc::default(), registries })
+        Ok(Self {
+            backend,
+            appended: Arc::default(),
+            revoked: watch::Sender::default(),
+            signing_keys: Arc::default(),
+            registries,
+        })
     }
 
     /// The store as `tenant` sees it.
@@ -177,6 +188,11 @@ impl Store {
     /// Told after each commit that put an event on its way to a stream.
     pub fn appended(&self) -> Arc<Notify> {
         Arc::clone(&self.appended)
+    }
+
+    /// Changes with each commit of this process that ended somebody's sessions.
+    pub fn revoked(&self) -> watch::Receiver<u64> {
+        self.revoked.subscribe()
     }
 
     /// Whether the database answers.
@@ -265,15 +281,18 @@ impl TenantStore {
             Backend::Postgres(_) => {
                 let tx = TenantTx::new(self.view().await?);
                 tx.apply(&change).await?;
-                self.wake(tx.has_deliveries());
+                self.wake(tx.news());
                 Ok(())
             }
         }
     }
 
-    fn wake(&self, delivers: bool) {
-        if delivers {
+    fn wake(&self, news: News) {
+        if news.delivers {
             self.store.appended.notify_waiters();
+        }
+        if news.revokes {
+            self.store.revoked.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 
@@ -299,9 +318,9 @@ impl TenantStore {
                             | StoreError::Taken(_)
                             | StoreError::SchemaChanged)
                 );
-                let delivers = tx.has_deliveries();
+                let news = tx.news();
                 let answer: sqlite::Answer = Box::new(move |committed| {
-                    drop(sender.send(outcome.and(committed).map(|()| delivers)));
+                    drop(sender.send(outcome.and(committed).map(|()| news)));
                 });
                 sqlite::Done { answer, in_doubt }
             })
@@ -317,7 +336,7 @@ impl TenantStore {
         E: From<StoreError> + Send + 'static,
         W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Send + Sync + 'static,
     {
-        let (sender, receiver) = oneshot::channel::<Result<(T, bool), E>>();
+        let (sender, receiver) = oneshot::channel::<Result<(T, News), E>>();
         let tenant = self.tenant;
         let job: sqlite::Job = Box::new(move |batch| {
             Box::pin(async move {
@@ -334,11 +353,9 @@ impl TenantStore {
             })
         });
         sqlite.submit(job).await?;
-        let (value, delivers) =
+        let (value, news) =
             receiver.await.map_err(|_| StoreError::unavailable("the writer could not begin"))??;
-        if delivers {
-            self.store.appended.notify_waiters();
-        }
+        self.wake(news);
         Ok(value)
     }
 
@@ -379,7 +396,7 @@ impl TenantStore {
         if !settled.in_doubt {
             session.restore();
         }
-        self.wake(settled.delivers);
+        self.wake(settled.news);
         Ok((settled.outcome, settled.crossed))
     }
 }
@@ -387,104 +404,4 @@ impl TenantStore {
 /// The writer gave a job back without having run it.
 fn never_began() -> StoreError {
     StoreError::unavailable("the writer could not begin")
-}
-
-/// How a transaction or savepoint ended.
-struct Settled<T, E> {
-    outcome: Result<T, E>,
-    /// Committed, with events for streams.
-    delivers: bool,
-    /// Undone because another transaction crossed it.
-    crossed: bool,
-    /// The connection did not even take the end of the transaction.
-    in_doubt: bool,
-}
-
-/// Does the work, and keeps or undoes it.
-async fn settle<T, E, W>(tx: TenantTx, work: &W) -> Settled<T, E>
-where
-    E: From<StoreError>,
-    W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E>,
-{
-    let outcome = work(&tx).await;
-    end(tx, outcome).await
-}
-
-/// Keeps or undoes what was done in a transaction or savepoint.
-async fn end<T, E: From<StoreError>>(tx: TenantTx, outcome: Result<T, E>) -> Settled<T, E> {
-    let (delivers, crossed) = (tx.has_deliveries(), tx.was_crossed());
-    let outcome = match tx.is_in_doubt() {
-        true => outcome.and(Err(StoreError::unavailable("a part could not be undone").into())),
-        false => outcome,
-    };
-    let Handle::Transaction(transaction) = tx.view.handle else {
-        return Settled { outcome, delivers: false, crossed, in_doubt: false };
-    };
-    match outcome {
-        Ok(value) => match transaction.commit().await.map_err(StoreError::from) {
-            Ok(()) => Settled { outcome: Ok(value), delivers, crossed: false, in_doubt: false },
-            Err(error) => Settled {
-                crossed: error.is_transient(),
-                in_doubt: !error.is_transient(),
-                outcome: Err(error.into()),
-                delivers: false,
-            },
-        },
-        Err(error) => {
-            let in_doubt = transaction.rollback().await.is_err();
-            Settled { outcome: Err(error), delivers: false, crossed, in_doubt }
-        }
-    }
-}
-
-/// Does a job of a batch under a savepoint; also tells whether it is in doubt.
-async fn run_job<T, E, W>(
-    batch: &DatabaseTransaction,
-    tenant: TenantId,
-    work: &W,
-) -> (Result<(T, bool), E>, bool)
-where
-    E: From<StoreError>,
-    W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Sync,
-{
-    let tx = match savepoint(batch, tenant).await {
-        Ok(tx) => tx,
-        Err(error) => return (Err(error.into()), true),
-    };
-    // One caller's panic must not take the writer with it.
-    match AssertUnwindSafe(settle(tx, work)).catch_unwind().await {
-        Ok(settled) => (settled.outcome.map(|value| (value, settled.delivers)), settled.in_doubt),
-        Err(_) => (Err(StoreError::Panicked.into()), true),
-    }
-}
-
-async fn savepoint(batch: &DatabaseTransaction, tenant: TenantId) -> Result<TenantTx, StoreError> {
-    let savepoint = batch.begin().await?;
-    Ok(TenantTx::new(View::new(tenant, DbBackend::Sqlite, Handle::Transaction(savepoint))))
-}
-
-impl TenantTx {
-    /// Does `work` as a part of this transaction: all of it is kept, or nothing,
-    /// and the transaction goes on either way.
-    ///
-    /// # Errors
-    ///
-    /// What `work` gives, after which nothing of it is kept, or a [`StoreError`].
-    pub async fn nested<T, E, W>(&self, work: W) -> Result<T, E>
-    where
-        E: From<StoreError>,
-        W: AsyncFnOnce(&TenantTx) -> Result<T, E>,
-    {
-        let savepoint = match &self.view.handle {
-            Handle::Transaction(transaction) => transaction.begin().await,
-            Handle::Batch(transaction) => transaction.begin().await,
-            Handle::Readers(_) | Handle::Session(_) => {
-                return Err(StoreError::unavailable("there is no transaction to nest in").into());
-            }
-        };
-        let handle = Handle::Transaction(savepoint.map_err(StoreError::from)?);
-        let part = TenantTx::new(View::new(self.view.tenant, self.view.backend, handle));
-        let outcome = work(&part).await;
-        self.absorb(end(part, outcome).await)
-    }
 }

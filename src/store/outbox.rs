@@ -82,6 +82,7 @@ impl TenantTx {
         at_us: i64,
         events: &[OutboxEvent],
     ) -> Result<(), StoreError> {
+        self.note_revocations(events);
         for events in events.chunks(ROWS) {
             let sql = match self.backend {
                 DbBackend::Postgres => Sql::new("with o as (")
@@ -106,6 +107,12 @@ impl TenantTx {
             self.delivers.fetch_or(0 < deliveries, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Notes whether somebody waits for one of the events without a stream.
+    pub(super) fn note_revocations(&self, events: &[OutboxEvent]) {
+        let revokes = events.iter().any(|event| event.uri == EventUri::SessionRevoked);
+        self.revokes.fetch_or(revokes, Ordering::Relaxed);
     }
 
     pub(super) fn insert_outbox(&self, txn: &str, at_us: i64, events: &[OutboxEvent]) -> Sql {

@@ -15,7 +15,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult, Value,
 };
 
-use super::{Settled, StoreError, postgres::Session, statement::Sql};
+use super::{StoreError, postgres::Session, settle::Settled, statement::Sql};
 use crate::tenant::TenantId;
 
 /// Where statements go.
@@ -120,27 +120,46 @@ impl View {
     }
 }
 
+/// What others wait for that a transaction brings.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct News {
+    /// Something is on its way to a stream.
+    pub(super) delivers: bool,
+    /// Somebody's sessions ended.
+    pub(super) revokes: bool,
+}
+
 /// A tenant's view inside one transaction.
 #[derive(Debug)]
 pub struct TenantTx {
     pub(super) view: View,
     /// Whether something was put on its way to a stream.
     pub(super) delivers: AtomicBool,
+    /// Whether somebody's sessions were ended.
+    pub(super) revokes: AtomicBool,
     /// Whether a part could neither be kept nor undone, so that nothing may be kept.
     in_doubt: AtomicBool,
 }
 
 impl TenantTx {
     pub(super) fn new(view: View) -> Self {
-        Self { view, delivers: AtomicBool::new(false), in_doubt: AtomicBool::new(false) }
+        Self {
+            view,
+            delivers: AtomicBool::new(false),
+            revokes: AtomicBool::new(false),
+            in_doubt: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn was_crossed(&self) -> bool {
         self.view.crossed.load(Ordering::Relaxed)
     }
 
-    pub(super) fn has_deliveries(&self) -> bool {
-        self.delivers.load(Ordering::Relaxed)
+    pub(super) fn news(&self) -> News {
+        News {
+            delivers: self.delivers.load(Ordering::Relaxed),
+            revokes: self.revokes.load(Ordering::Relaxed),
+        }
     }
 
     pub(super) fn is_in_doubt(&self) -> bool {
@@ -149,7 +168,8 @@ impl TenantTx {
 
     /// Takes over how a part of this transaction ended.
     pub(super) fn absorb<T, E>(&self, part: Settled<T, E>) -> Result<T, E> {
-        self.delivers.fetch_or(part.delivers, Ordering::Relaxed);
+        self.delivers.fetch_or(part.news.delivers, Ordering::Relaxed);
+        self.revokes.fetch_or(part.news.revokes, Ordering::Relaxed);
         self.view.crossed.fetch_or(part.crossed, Ordering::Relaxed);
         self.in_doubt.fetch_or(part.in_doubt, Ordering::Relaxed);
         part.outcome

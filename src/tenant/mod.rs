@@ -77,6 +77,12 @@ pub enum Scope {
     /// Change resources over SCIM.
     #[serde(rename = "scim.write")]
     Write,
+    /// Read the fence: whose tokens are not to be taken any more.
+    #[serde(rename = "fence.read")]
+    Fence,
+    /// End people's sessions.
+    #[serde(rename = "sessions.revoke")]
+    Revoke,
     /// Poll event streams.
     #[serde(rename = "ssf.poll")]
     Poll,
@@ -90,11 +96,19 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 5] =
-        [Self::Read, Self::Write, Self::Poll, Self::SsfRead, Self::SsfManage];
+    pub const ALL: [Self; 7] = [
+        Self::Read,
+        Self::Write,
+        Self::Poll,
+        Self::Fence,
+        Self::Revoke,
+        Self::SsfRead,
+        Self::SsfManage,
+    ];
 
     /// Those that a connection's token may carry.
-    pub const OF_CONNECTIONS: [Self; 3] = [Self::Read, Self::Write, Self::Poll];
+    pub const OF_CONNECTIONS: [Self; 5] =
+        [Self::Read, Self::Write, Self::Poll, Self::Fence, Self::Revoke];
 
     /// Those that a receiver's token may carry (CAEP Interoperability Profile 1.0 §2.7).
     pub const OF_RECEIVERS: [Self; 3] = [Self::SsfRead, Self::SsfManage, Self::Poll];
@@ -105,6 +119,8 @@ impl Scope {
             Self::Read => "scim.read",
             Self::Write => "scim.write",
             Self::Poll => "ssf.poll",
+            Self::Fence => "fence.read",
+            Self::Revoke => "sessions.revoke",
             Self::SsfRead => "ssf.read",
             Self::SsfManage => "ssf.manage",
         }

@@ -1,5 +1,6 @@
 //! Sessions that must end: by an operator's order, and what can be known of it afterwards.
 
+mod fence;
 mod receipts;
 mod revoke;
 

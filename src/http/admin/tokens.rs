@@ -31,7 +31,8 @@ struct NewToken {
     connection: String,
     /// Id of the user it speaks for: it reaches `/Me` and discovery alone.
     user: Option<String>,
-    /// What it may do: `scim.read`, `scim.write`, `ssf.poll`. Default: the first two.
+    /// What it may do: `scim.read`, `scim.write`, `ssf.poll`, `fence.read`, `sessions.revoke`.
+    /// Default: the first two.
     scopes: Option<Vec<String>>,
     /// How long it works, in seconds, at most ten years. Default: 365 days.
     #[oai(validator(minimum(value = "1"), maximum(value = "315360000")))]

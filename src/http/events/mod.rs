@@ -2,6 +2,7 @@
 //! management of streams (SSF 1.0 §8), and polling (RFC 8936).
 
 mod answer;
+mod fence;
 mod form;
 mod stream;
 mod token;
@@ -23,7 +24,7 @@ use crate::{
         poll::{PollError, PollRequest, Poller},
         push::STREAM_SEQ,
     },
-    provision::ssf::Transmitter,
+    provision::{Fence, ssf::Transmitter},
     store::{Store, StoreError},
     tenant::{Scope, StreamId},
 };
@@ -39,6 +40,7 @@ pub(super) struct Events {
     authenticator: Authenticator,
     transmitter: Transmitter,
     poller: Poller,
+    fence: Fence,
 }
 
 impl Events {
@@ -47,8 +49,9 @@ impl Events {
         authenticator: Authenticator,
         transmitter: Transmitter,
         poller: Poller,
+        fence: Fence,
     ) -> Self {
-        Self { store, authenticator, transmitter, poller }
+        Self { store, authenticator, transmitter, poller, fence }
     }
 
     /// Answers a request of `tenant` whose path below it is `path`; nothing if
@@ -64,6 +67,7 @@ impl Events {
                 true => published(self.keys(tenant).await),
                 false => method_not_allowed("GET, HEAD"),
             }),
+            "/fence" => Some(self.fence(&request, tenant).await),
             "/oauth/token" => Some(self.token(request, tenant).await),
             _ => {
                 let path = path.strip_prefix("/ssf")?;

@@ -103,8 +103,9 @@ impl Operator {
         user: &str,
         scopes: &[Scope],
     ) -> Result<ResourceId, OperatorError> {
-        if scopes.contains(&Scope::Poll) {
-            let detail = format!("a user's token cannot have the scope {}", Scope::Poll);
+        let of_users = [Scope::Read, Scope::Write];
+        if let Some(scope) = scopes.iter().find(|scope| !of_users.contains(scope)) {
+            let detail = format!("a user's token cannot have the scope {scope}");
             return Err(OperatorError::Invalid(detail));
         }
         let unknown = || OperatorError::NotFound(format!("user `{user}`"));
