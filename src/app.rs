@@ -30,7 +30,6 @@ use crate::{
         operator::{Operator, Rehearsal, Speaking},
         ssf::Transmitter,
     },
-    scim::query::CursorKey,
     store::{self, KeyError, Location, SealedKey, SecretKey, Store, StoreError},
     telemetry,
     tenant::TenantId,
@@ -127,6 +126,90 @@ impl App {
         Ok(Bound { app: self, listener, address, ops })
     }
 
+    /// Starts what works beside the requests, and gives what the requests need.
+    fn start(
+        self,
+        tasks: &mut JoinSet<io::Result<()>>,
+        shutdown: &CancellationToken,
+    ) -> Result<Served, StartError> {
+        let provisioner = self.provisioner();
+        let asynchronous = Asynchronous::new(provisioner.clone(), Arc::clone(&self.secret));
+        let transmitter = self.transmitter();
+        let keys = KeyRing::new(self.store.clone(), Arc::clone(&self.secret));
+        let issuer = Issuer::new(keys.clone(), &self.settings.base_url());
+
+        self.deliver(keys, issuer.clone(), tasks, shutdown)?;
+        tasks.spawn(background(asynchronous.clone().run(shutdown.clone())));
+        tasks.spawn(background(transmitter.clone().look_after_streams(shutdown.clone())));
+        let (log, store, stop) = (provisioner.log().clone(), self.store.clone(), shutdown.clone());
+        tasks.spawn(background(async move { log.run(store, stop).await }));
+
+        let poller = Poller::new(self.store.clone(), issuer, self.clock.clone(), shutdown.clone());
+        let fence = self.fence(shutdown.clone());
+        let Self { operator, settings, store, clock, .. } = self;
+        Ok(Served {
+            store,
+            clock,
+            provisioner,
+            asynchronous,
+            operator,
+            transmitter,
+            poller,
+            fence,
+            max_body_bytes: settings.max_body_bytes,
+        })
+    }
+
+    /// Starts what sends events, and what keeps keys, rows and receipts in order.
+    fn deliver(
+        &self,
+        keys: KeyRing,
+        issuer: Issuer,
+        tasks: &mut JoinSet<io::Result<()>>,
+        shutdown: &CancellationToken,
+    ) -> Result<(), StartError> {
+        let (store, clock) = (&self.store, &self.clock);
+        let pusher = Pusher::new(OutgoingClient::new(self.settings.receiver_rules())?);
+        let worker = DeliveryWorker::new(store.clone(), keys, issuer, pusher, clock.clone());
+        let upkeep = Upkeep::new(store.clone(), clock.clone(), self.settings.delivered_days);
+        let alarm = Alarm::new(store.clone(), clock.clone());
+        tasks.spawn(background(worker.run(shutdown.clone())));
+        tasks.spawn(background(upkeep.run(shutdown.clone())));
+        tasks.spawn(background(alarm.run(shutdown.clone())));
+        tasks.spawn(background(self.rotation().run(shutdown.clone())));
+        Ok(())
+    }
+
+    fn provisioner(&self) -> Provisioner {
+        let settings = &self.settings;
+        let limits = Limits {
+            max_results: u64::from(settings.max_results),
+            default_results: u64::from(settings.default_page),
+            scan_rows: u64::from(settings.scan_limit_rows),
+            scan_time: settings.scan_limit(),
+        };
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Provisioner::new(store, clock, &settings.base_url(), limits, self.secret.cursors())
+    }
+
+    fn transmitter(&self) -> Transmitter {
+        let rules = Arc::new(self.settings.receiver_rules());
+        let (store, clock, secret) =
+            (self.store.clone(), self.clock.clone(), Arc::clone(&self.secret));
+        Transmitter::new(store, clock, secret, &self.settings.base_url(), rules)
+    }
+
+    fn rotation(&self) -> Rotation {
+        let (store, secret) = (self.store.clone(), Arc::clone(&self.secret));
+        Rotation::new(store, secret, self.clock.clone(), self.settings.key_times())
+    }
+
+    fn fence(&self, shutdown: CancellationToken) -> Fence {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let settings = &self.settings;
+        Fence::new(store, clock, &settings.base_url(), settings.fence_hours, shutdown)
+    }
+
     /// Listens and serves until `shutdown`.
     ///
     /// # Errors
@@ -156,60 +239,19 @@ impl Bound {
     pub async fn serve(self, shutdown: CancellationToken) -> Result<(), StartError> {
         let ops_address = self.ops_address();
         let Self { app, listener, address, ops } = self;
-        let App { operator, settings, store, clock, secret } = app;
-        let certificate = match (&settings.tls_cert, &settings.tls_key) {
+        let certificate = match (&app.settings.tls_cert, &app.settings.tls_key) {
             (Some(cert), Some(key)) => Some(Arc::new(tls::Certificate::load(cert, key)?)),
             _ => None,
         };
-        let public_url = settings.base_url();
-        let cursors = secret.cursors();
-        let provisioner = provisioner(&settings, store.clone(), clock.clone(), cursors);
-        let asynchronous = Asynchronous::new(provisioner.clone(), Arc::clone(&secret));
-        let later = asynchronous.clone();
-        let rotation = rotation(&settings, &store, &secret, &clock);
-        let transmitter = transmitter(&settings, &store, &secret, &clock);
-        let streams = transmitter.clone();
-        let keys = KeyRing::new(store.clone(), secret);
-        let issuer = Issuer::new(keys.clone(), &public_url);
-        let pusher = Pusher::new(OutgoingClient::new(settings.receiver_rules())?);
-        let worker =
-            DeliveryWorker::new(store.clone(), keys, issuer.clone(), pusher, clock.clone());
-        let upkeep = Upkeep::new(store.clone(), clock.clone(), settings.delivered_days);
-        let alarm = Alarm::new(store.clone(), clock.clone());
-        let poller = Poller::new(store.clone(), issuer, clock.clone(), shutdown.clone());
-        let fence = Fence::new(
-            store.clone(),
-            clock.clone(),
-            &public_url,
-            settings.fence_hours,
-            shutdown.clone(),
-        );
-        let served = Served {
-            store: store.clone(),
-            clock,
-            provisioner: provisioner.clone(),
-            asynchronous,
-            operator,
-            transmitter,
-            poller,
-            fence,
-            max_body_bytes: settings.max_body_bytes,
-        };
         let limits = serve::Limits {
-            connections: usize::try_from(settings.max_connections).unwrap_or(usize::MAX),
+            connections: usize::try_from(app.settings.max_connections).unwrap_or(usize::MAX),
             ..Default::default()
         };
+        let public_url = app.settings.base_url();
+        let store = app.store.clone();
 
-        let log = provisioner.log().clone();
         let mut tasks = JoinSet::new();
-        tasks.spawn(background(later.run(shutdown.clone())));
-        tasks.spawn(background(worker.run(shutdown.clone())));
-        tasks.spawn(background(streams.look_after_streams(shutdown.clone())));
-        tasks.spawn(background(rotation.run(shutdown.clone())));
-        tasks.spawn(background(upkeep.run(shutdown.clone())));
-        tasks.spawn(background(alarm.run(shutdown.clone())));
-        let (kept, stop) = (store.clone(), shutdown.clone());
-        tasks.spawn(background(async move { log.run(kept, stop).await }));
+        let served = app.start(&mut tasks, &shutdown)?;
         if let Some(ops) = ops {
             let route = http::ops::route(Arc::new(Database(store)), telemetry::metrics());
             tasks.spawn(serve::serve(route, ops, None, serve::Limits::default(), shutdown.clone()));
@@ -266,30 +308,6 @@ pub fn openapi() -> Vec<(&'static str, String)> {
     documents
 }
 
-fn rotation(
-    settings: &Settings,
-    store: &Store,
-    secret: &Arc<SecretKey>,
-    clock: &Clock,
-) -> Rotation {
-    Rotation::new(store.clone(), Arc::clone(secret), clock.clone(), settings.key_times())
-}
-
-fn provisioner(
-    settings: &Settings,
-    store: Store,
-    clock: Clock,
-    cursors: Arc<CursorKey>,
-) -> Provisioner {
-    let limits = Limits {
-        max_results: u64::from(settings.max_results),
-        default_results: u64::from(settings.default_page),
-        scan_rows: u64::from(settings.scan_limit_rows),
-        scan_time: settings.scan_limit(),
-    };
-    Provisioner::new(store, clock, &settings.base_url(), limits, cursors)
-}
-
 /// The receivers that this program can speak to.
 #[derive(Debug)]
 struct Sinks;
@@ -319,17 +337,6 @@ impl Ready for Database {
     fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async { self.0.ping().await.map_err(|error| error.to_string()) })
     }
-}
-
-fn transmitter(
-    settings: &Settings,
-    store: &Store,
-    secret: &Arc<SecretKey>,
-    clock: &Clock,
-) -> Transmitter {
-    let rules = Arc::new(settings.receiver_rules());
-    let (store, clock, secret) = (store.clone(), clock.clone(), Arc::clone(secret));
-    Transmitter::new(store, clock, secret, &settings.base_url(), rules)
 }
 
 fn location(settings: &Settings) -> Location {
