@@ -26,7 +26,7 @@ use crate::{
     event::SinkKind,
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{
-        Asynchronous, Fence, Limits, Provisioner,
+        Asynchronous, Fence, GlobalRevocation, KeySource, Limits, Provisioner,
         operator::{Operator, Rehearsal, Speaking},
         ssf::Transmitter,
     },
@@ -146,6 +146,7 @@ impl App {
 
         let poller = Poller::new(self.store.clone(), issuer, self.clock.clone(), shutdown.clone());
         let fence = self.fence(shutdown.clone());
+        let revocation = self.revocation()?;
         let Self { operator, settings, store, clock, .. } = self;
         Ok(Served {
             store,
@@ -156,6 +157,7 @@ impl App {
             transmitter,
             poller,
             fence,
+            revocation,
             max_body_bytes: settings.max_body_bytes,
         })
     }
@@ -208,6 +210,12 @@ impl App {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         let settings = &self.settings;
         Fence::new(store, clock, &settings.base_url(), settings.fence_hours, shutdown)
+    }
+
+    fn revocation(&self) -> Result<GlobalRevocation, StartError> {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let keys = Arc::new(Keys(OutgoingClient::new(self.settings.receiver_rules())?));
+        Ok(GlobalRevocation::new(store, clock, &self.settings.base_url(), keys))
     }
 
     /// Listens and serves until `shutdown`.
@@ -327,6 +335,15 @@ impl Speaking for Sinks {
     async fn rehearse(&self, attempt: Rehearsal<'_>) -> (Vec<Value>, Option<String>) {
         let Rehearsal { claim, secrets, issuer, now_us } = attempt;
         sink::rehearse(claim, secrets, issuer, now_us).await
+    }
+}
+
+/// Keys of issuers, fetched under the rules for receivers.
+struct Keys(OutgoingClient);
+
+impl KeySource for Keys {
+    fn fetch(&self, url: String) -> BoxFuture<'_, Result<Value, String>> {
+        Box::pin(async move { self.0.document(&url).await })
     }
 }
 

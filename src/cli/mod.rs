@@ -20,6 +20,7 @@ mod operator;
 mod output;
 mod receipt;
 mod receiver;
+mod revocation_issuer;
 mod schema;
 mod serve;
 mod settings;
@@ -107,6 +108,9 @@ enum Command {
     /// People: what can be done to a user without the directory.
     #[command(subcommand)]
     User(user::Command),
+    /// Identity providers that may end a tenant's sessions (Global Token Revocation).
+    #[command(subcommand)]
+    RevocationIssuer(revocation_issuer::Command),
     /// What became of those whose sessions had to end, at each receiver.
     Receipt(receipt::Arguments),
     /// Events, in the order in which they were written.
@@ -176,6 +180,9 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
             schema::run_type(command, &open(sources).await?, output).await?;
         }
         Command::User(command) => user::run(command, &open(sources).await?, output).await?,
+        Command::RevocationIssuer(command) => {
+            revocation_issuer::run(command, &open(sources).await?, output).await?;
+        }
         Command::Receipt(arguments) => {
             receipt::run(arguments, &open(sources).await?, output).await?;
         }

@@ -7,8 +7,12 @@
 
 use std::{error::Error, fmt, net::IpAddr, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Method, header::HeaderName};
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{ACCEPT, HeaderName},
+};
 use reqwest::{Client, Url, redirect::Policy};
+use serde_json::Value;
 
 use super::resolver::{Lookup, NoAddress, Resolver, System};
 use crate::tenant::receiver_url::ReceiverRules;
@@ -18,6 +22,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of an answer that are read unless a [`Call`] wants more.
 pub(super) const MAX_ANSWER: usize = 4096;
+/// Bytes of a document.
+const MAX_DOCUMENT: usize = 64 * 1024;
 const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: u32 = 16 * 1024;
 const USER_AGENT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
@@ -168,6 +174,28 @@ impl OutgoingClient {
             room: MAX_ANSWER,
         })
         .await
+    }
+
+    /// Reads a JSON document, such as a key set.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none, in words.
+    pub async fn document(&self, url: &str) -> Result<Value, String> {
+        let call = Call {
+            method: Method::GET,
+            url: url.to_owned(),
+            headers: HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]),
+            body: String::new(),
+            patience: TOTAL_TIMEOUT,
+            room: MAX_DOCUMENT,
+        };
+        let answer = self.request(call).await.map_err(|error| error.to_string())?;
+        if answer.status != 200 {
+            return Err(format!("the answer was {}", answer.status));
+        }
+        let wrong = |_| format!("no JSON of at most {MAX_DOCUMENT} bytes");
+        serde_json::from_slice(&answer.body).map_err(wrong)
     }
 
     /// Makes a request and reads the start of the answer.

@@ -17,6 +17,7 @@ mod naming;
 mod profile;
 pub mod receive;
 mod revocation;
+mod revocation_token;
 mod set;
 mod settings;
 mod sign;
@@ -37,6 +38,7 @@ pub use mapping::{
 pub use naming::{ComplexMember, EmailSource, Naming, SubSource, SubjectOptions};
 pub use profile::Profile;
 pub use revocation::{credential_change_required, credential_compromise, session_revoked};
+pub use revocation_token::{RefusedToken, RevocationToken, TokenTerms, verify_revocation};
 pub use set::{SetClaims, jti};
 pub use settings::EventSettings;
 pub use sign::{SignError, SigningKey};

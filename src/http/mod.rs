@@ -28,7 +28,9 @@ use self::{auth::Authenticator, error::Refusal, events::Events, log::Told};
 use crate::{
     clock::Clock,
     delivery::poll::Poller,
-    provision::{Asynchronous, Fence, Provisioner, operator::Operator, ssf::Transmitter},
+    provision::{
+        Asynchronous, Fence, GlobalRevocation, Provisioner, operator::Operator, ssf::Transmitter,
+    },
     store::Store,
 };
 
@@ -56,6 +58,8 @@ pub struct Served {
     pub poller: Poller,
     /// Whose tokens are not to be taken.
     pub fence: Fence,
+    /// Ending sessions for identity providers.
+    pub revocation: GlobalRevocation,
     /// Largest body of a request, in bytes.
     pub max_body_bytes: usize,
 }
@@ -84,7 +88,7 @@ impl Public {
                 authenticator,
                 served.transmitter,
                 served.poller,
-                served.fence,
+                (served.fence, served.revocation),
             ),
             admin: Box::new(ToDynEndpoint(admin.map_to_response())),
         }

@@ -12,6 +12,7 @@ mod delete;
 mod derive;
 mod fence;
 mod gating;
+mod global_revocation;
 mod members;
 mod notices;
 pub mod operator;
@@ -46,6 +47,9 @@ use crate::{
 pub use asynchronous::{AsyncRequest, Asynchronous, Finished};
 pub use bulk::BulkAnswer;
 pub use fence::{Fence, FenceAnswer, FenceEntry, FenceError, FenceRequest};
+pub use global_revocation::{
+    GlobalRevocation, GlobalRevocationError, KeySource, Proof, REVOCATION_PATH,
+};
 pub use notices::ConnectionLog;
 pub use receipt::ReceiptState;
 pub use revocation::{Revocation, RevocationError, Revoked, Revoker, Statement};

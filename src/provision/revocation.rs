@@ -18,8 +18,8 @@ use crate::{
         schema::{Registry, ResourceType},
     },
     store::{
-        Audience, AuditEntry, Change, MemberChanges, OutboxEvent, PersonName, RowChange, Store,
-        StoreError, StoredResource, TenantTx,
+        Audience, AuditEntry, Change, MemberChanges, OneUse, OutboxEvent, PersonName, RowChange,
+        Store, StoreError, StoredResource, TenantTx,
     },
     tenant::TenantId,
 };
@@ -37,6 +37,8 @@ pub struct Revocation {
     pub actor: String,
     /// Why, for administrators; not empty.
     pub reason: String,
+    /// The token that it was asked with, if that is good for one use.
+    pub once: Option<OneUse>,
 }
 
 /// What is said of a person.
@@ -87,6 +89,9 @@ pub enum RevocationError {
     /// The name tells too little.
     #[error("more than {MOST_PEOPLE} users have this name")]
     TooMany,
+    /// The token that it was asked with was used before.
+    #[error("the token was used before")]
+    Used,
     /// The store failed.
     #[error("the database failed")]
     Store(#[from] StoreError),
@@ -149,6 +154,11 @@ impl Revoker {
         statement: &Statement,
         stamp: &Stamp,
     ) -> Result<Revoked, RevocationError> {
+        if let Some(token) = &revocation.once
+            && !tx.use_once(token, stamp.at_us).await?
+        {
+            return Err(RevocationError::Used);
+        }
         let found = tx.users_named(&revocation.person, MOST_PEOPLE.saturating_add(1)).await?;
         if MOST_PEOPLE < u32::try_from(found.len()).unwrap_or(u32::MAX) {
             return Err(RevocationError::TooMany);
@@ -159,7 +169,9 @@ impl Revoker {
             let Some(user) = tx.resource_for_update(ResourceType::USER, id).await? else {
                 continue;
             };
-            tx.rearm_person(id, stamp.at_us).await?;
+            if *statement == Statement::SessionsEnd {
+                tx.rearm_person(id, stamp.at_us).await?;
+            }
             tx.apply(&self.change(&user, revocation, statement, stamp)?).await?;
             users.push(id);
         }

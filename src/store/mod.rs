@@ -39,6 +39,7 @@ mod receiver;
 mod receiver_stream;
 mod resource;
 mod retention;
+mod revocation_issuer;
 mod secret_key;
 mod settle;
 mod signing_key;
@@ -101,6 +102,7 @@ pub use receiver_stream::{
 };
 pub use resource::StoredResource;
 pub use retention::{Ages, HoldLimit};
+pub use revocation_issuer::{OneUse, RevocationIssuerRow};
 pub use secret_key::{KeyError, SecretKey, generate, kid, make_signing_key};
 pub use signing_key::{KeyState, NewSigningKey, SealedKey, SigningKeyRow, Successor};
 pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamNaming, StreamRow, StreamStatus};

@@ -154,23 +154,26 @@ impl TenantStore {
         if txns.is_empty() {
             return Ok(Vec::new());
         }
+        // What is replayed was delivered before, and its receiver still has it.
         let sql = Sql::new(
             "select g.txn, g.event_uri, g.stream_id, s.kind, s.endpoint_url is not null,
                 s.description, s.status, s.settings, g.total, g.confirmed, g.accepted, g.dead,
                 g.failed, g.sent, g.attempts, g.finished_us, g.error, g.detail, g.alarmed_us
              from (select o.txn, o.event_uri, d.stream_id, count(*) as total,
-                    sum(case when d.state = 1 then 1 else 0 end) as confirmed,
-                    sum(case when d.state = 1 and d.detail = '{\"accepted\":true}'
+                    sum(case when d.has_it then 1 else 0 end) as confirmed,
+                    sum(case when d.has_it and d.detail = '{\"accepted\":true}'
                         then 1 else 0 end) as accepted,
                     sum(case when d.state = 2 then 1 else 0 end) as dead,
-                    sum(case when d.state = 0 and d.last_error is not null
+                    sum(case when d.state = 0 and not d.has_it and d.last_error is not null
                         then 1 else 0 end) as failed,
-                    sum(case when d.state = 0 and d.attempt > 0 and d.last_error is null
-                        then 1 else 0 end) as sent,
+                    sum(case when d.state = 0 and not d.has_it and d.attempt > 0
+                        and d.last_error is null then 1 else 0 end) as sent,
                     max(d.attempt) as attempts, max(d.finished_us) as finished_us,
                     max(d.last_error) as error, max(d.detail) as detail,
                     max(d.alarmed_us) as alarmed_us
-                from outbox o join delivery d on d.tenant_id = o.tenant_id and d.seq = o.seq
+                from outbox o join (select *, state = 1 or (state = 0
+                        and finished_us is not null) as has_it from delivery) d
+                    on d.tenant_id = o.tenant_id and d.seq = o.seq
                 where o.tenant_id = ?",
         )
         .bind(self.tenant.get())

@@ -1,6 +1,7 @@
 //! Sessions that must end: by an operator's order, and what can be known of it afterwards.
 
 mod fence;
+mod inbound;
 mod receipts;
 mod revoke;
 

@@ -17,6 +17,7 @@ mod people;
 mod problem;
 mod receipts;
 mod receivers;
+mod revocation_issuer;
 mod schemas;
 mod streams;
 mod tenants;
@@ -56,6 +57,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         events::Events,
         people::People,
         receipts::Receipts,
+        revocation_issuer::RevocationIssuers,
     );
     OpenApiService::new(apis, "Muster administration", "1.0")
         .description(

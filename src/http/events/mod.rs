@@ -4,6 +4,7 @@
 mod answer;
 mod fence;
 mod form;
+mod revocation;
 mod stream;
 mod token;
 
@@ -24,7 +25,7 @@ use crate::{
         poll::{PollError, PollRequest, Poller},
         push::STREAM_SEQ,
     },
-    provision::{Fence, ssf::Transmitter},
+    provision::{Fence, GlobalRevocation, REVOCATION_PATH, ssf::Transmitter},
     store::{Store, StoreError},
     tenant::{Scope, StreamId},
 };
@@ -41,6 +42,7 @@ pub(super) struct Events {
     transmitter: Transmitter,
     poller: Poller,
     fence: Fence,
+    revocation: GlobalRevocation,
 }
 
 impl Events {
@@ -49,9 +51,9 @@ impl Events {
         authenticator: Authenticator,
         transmitter: Transmitter,
         poller: Poller,
-        fence: Fence,
+        (fence, revocation): (Fence, GlobalRevocation),
     ) -> Self {
-        Self { store, authenticator, transmitter, poller, fence }
+        Self { store, authenticator, transmitter, poller, fence, revocation }
     }
 
     /// Answers a request of `tenant` whose path below it is `path`; nothing if
@@ -68,6 +70,7 @@ impl Events {
                 false => method_not_allowed("GET, HEAD"),
             }),
             "/fence" => Some(self.fence(&request, tenant).await),
+            REVOCATION_PATH => Some(self.revocation(request, tenant).await),
             "/oauth/token" => Some(self.token(request, tenant).await),
             _ => {
                 let path = path.strip_prefix("/ssf")?;

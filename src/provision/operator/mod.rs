@@ -13,6 +13,7 @@ mod receipts;
 mod receivers;
 mod recheck;
 mod records;
+mod revocation_issuer;
 mod schemas;
 mod speaking;
 mod stream_choice;
@@ -42,6 +43,7 @@ pub use records::{
     NewReceiver, NewStream, NewTenant, NewToken, NoticeRecord, ReceiverRecord, StreamRecord,
     TenantRecord, TokenRecord,
 };
+pub use revocation_issuer::{NewRevocationIssuer, RevocationIssuerRecord};
 pub use speaking::{Rehearsal, Speaking};
 pub use stream_choice::{ChosenStream, StreamChoice};
 pub use webhooks::{KeyedWebhook, NewWebhook, WebhookFormat, WebhookRecord};

@@ -172,12 +172,15 @@ impl Operator {
             person: kind.person(name).ok_or_else(unknown)?,
             actor: actor.to_owned(),
             reason: reason.to_owned(),
+            once: None,
         };
         let revoker = Revoker::new(self.store.clone(), self.clock.clone());
         let said = revoker.say(row.id, revocation, statement).await;
         let said = said.map_err(|error| match error {
             RevocationError::Unknown => unknown(),
-            RevocationError::TooMany => OperatorError::InUse(error.to_string()),
+            RevocationError::TooMany | RevocationError::Used => {
+                OperatorError::InUse(error.to_string())
+            }
             RevocationError::Store(error) => error.into(),
         })?;
         let users = said.users.iter().map(ToString::to_string).collect();

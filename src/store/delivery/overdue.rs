@@ -16,9 +16,10 @@ pub struct Overdue {
     pub txn: String,
 }
 
-/// Those who wait for their alarm; the index has them alone.
-const WAITING: &str =
-    "state <> 1 and alarm_us is not null and alarmed_us is null and alarm_us <= ?";
+/// The receiver has not got it. What is replayed it has; see `TenantStore::replay`.
+const MISSING: &str = "state <> 1 and (state = 2 or finished_us is null)";
+/// Besides, it is late and nobody was told; the index has such rows alone.
+const WAITING: &str = "alarm_us is not null and alarmed_us is null and alarm_us <= ?";
 
 impl Store {
     /// Takes up to `limit` revocations that have become alarms, each once whoever
@@ -29,7 +30,9 @@ impl Store {
     /// [`StoreError`] if the database fails.
     pub async fn raise_overdue(&self, now_us: i64, limit: u32) -> Result<Vec<Overdue>, StoreError> {
         // The writer is for those who write.
-        let any = Sql::new(&format!("select 1 from delivery where {WAITING} limit 1")).bind(now_us);
+        let any =
+            Sql::new(&format!("select 1 from delivery where {MISSING} and {WAITING} limit 1"))
+                .bind(now_us);
         if self.operator().view().await?.one(any).await?.is_none() {
             return Ok(Vec::new());
         }
@@ -38,11 +41,11 @@ impl Store {
                 Box::pin(async move {
                     let sql = Sql::new("update delivery set alarmed_us = ?")
                         .bind(now_us)
-                        .push(&format!(" where {WAITING}"))
+                        .push(&format!(" where {MISSING} and {WAITING}"))
                         .bind(now_us)
                         .push(&format!(
                             " and (tenant_id, seq, stream_id) in (
-                                select tenant_id, seq, stream_id from delivery where {WAITING}"
+                                select tenant_id, seq, stream_id from delivery where {MISSING} and {WAITING}"
                         ))
                         .bind(now_us)
                         .push(
@@ -71,8 +74,9 @@ impl Store {
     ///
     /// [`StoreError`] if the database fails.
     pub async fn overdue(&self) -> Result<i64, StoreError> {
-        let sql =
-            Sql::new("select count(*) from delivery where state <> 1 and alarmed_us is not null");
+        let sql = Sql::new(&format!(
+            "select count(*) from delivery where {MISSING} and alarmed_us is not null"
+        ));
         let row = self.operator().view().await?.one(sql).await?;
         Ok(row.map_or(Ok(0), |row| row.try_get_by_index(0))?)
     }

@@ -64,7 +64,9 @@ impl TenantTx {
         .bind(now_us.saturating_add(ALARM_US))
         .push(" where tenant_id = ?")
         .bind(self.owner())
-        .push(" and (state = 2 or (state = 0 and leased_until_us <= ? and due_us > ?))")
+        // What is replayed the receiver has.
+        .push(" and (state = 2 or (state = 0 and finished_us is null")
+        .push(" and leased_until_us <= ? and due_us > ?))")
         .bind(now_us)
         .bind(now_us)
         // A disabled stream holds nothing (SSF 1.0 §8.1.2.1).

@@ -62,7 +62,11 @@ on_both_databases! {
         let entry = &body["fences"][0];
         assert_eq!(entry["user"], one.id());
         let not_before = entry["not_before"].as_i64().unwrap();
-        assert!((before..=before + 60).contains(&not_before), "{entry}");
+        // A token of this second or before it is refused, one of the next is not.
+        let after = muster::clock::Clock::system().now_seconds();
+        assert!((before..=after).contains(&not_before), "{entry}");
+        assert!(muster::event::fence::is_fenced(before, not_before));
+        assert!(!muster::event::fence::is_fenced(after + 1, not_before));
         let issuer = format!("{PUBLIC_URL}/t/{}", acme.name());
         let names = json!([
             { "format": "iss_sub", "iss": issuer, "sub": "x-one" },

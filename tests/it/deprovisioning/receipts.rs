@@ -81,7 +81,7 @@ fn target<'r>(receipt: &'r Value, stream: &StreamRecord) -> &'r Value {
 }
 
 /// Another replica's view of the service's database.
-async fn replica(app: &TestApp) -> Store {
+pub(super) async fn replica(app: &TestApp) -> Store {
     let url = app.database_url();
     let location = match url.strip_prefix("sqlite:") {
         Some(path) => Location::Sqlite(path.into()),
@@ -242,6 +242,34 @@ on_both_databases! {
 
         let deliveries = bad.wait_for(3).await;
         assert_eq!(deliveries[2].event(), "session-revoked", "the account is not disabled by it");
+    }
+
+    async fn what_is_replayed_stays_confirmed(app: TestApp) {
+        let acme = app.new_tenant().await;
+        let admin = Admin::new(&app).await;
+        let (receiver, told) = receiver(202).await;
+        let stream = stream(&app, &acme, Some(receiver.url())).await;
+        let user = user(&acme, "barbara").await;
+        acme.patch(&user, replace("active", false)).await.expect(200);
+        let txn = last_txn(&app, &acme).await;
+        let receipt = admin.receipt_when(&acme, &txn, |it| it["state"] == "confirmed").await;
+        told.store(503, Ordering::SeqCst);
+
+        let replay = format!("/streams/{}/replay", stream.id);
+        let body = json!({ "from_seq": 1 });
+        admin.send_with(Method::POST, &acme, &replay, body).await.expect(202);
+        let sent = receiver.wait_for(3).await;
+
+        assert_eq!(sent[2].jti(), sent[0].jti());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let replayed = admin.receipt(&acme, &txn).await;
+        assert_eq!(replayed["confirmed_at"], receipt["confirmed_at"], "{replayed}");
+        assert_eq!(target(&replayed, &stream)["state"], "confirmed", "{replayed}");
+        assert_eq!(admin.rearm(&acme, &txn).await["rearmed"], 0);
+        let later = Clock::stopped_at(Clock::system().now_us() + 3_600_000_000);
+        let store = replica(&app).await;
+        assert!(Alarm::new(store.clone(), later).look().await.unwrap().is_empty());
+        told.store(202, Ordering::SeqCst);
     }
 
     async fn what_nobody_confirms_is_an_alarm_once(app: TestApp) {
