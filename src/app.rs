@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::{
     clock::Clock,
@@ -257,6 +257,10 @@ impl Bound {
         };
         let public_url = app.settings.base_url();
         let store = app.store.clone();
+        if let Err(error) = store.warm_up().await {
+            // Requests will ask again.
+            warn!(error = telemetry::causes(&error), "could not open all connections");
+        }
 
         let mut tasks = JoinSet::new();
         let served = app.start(&mut tasks, &shutdown)?;

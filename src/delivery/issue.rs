@@ -33,7 +33,7 @@ pub struct IssuedSet {
 pub enum IssueError {
     /// There is no key to sign with.
     #[error("no key to sign with")]
-    Key(#[source] KeyError),
+    Key(#[source] Arc<KeyError>),
     /// The token could not be signed.
     #[error("could not sign")]
     Sign(#[source] SignError),

@@ -24,16 +24,10 @@ const CACHED_KEYS: u64 = 10_000;
 pub struct KeyRing {
     store: Store,
     secret: Arc<SecretKey>,
-    signing: Cache<TenantId, Opened>,
+    /// By the number of changes to keys: a change makes every key out of date.
+    signing: Cache<(TenantId, u64), Arc<SigningKey>>,
     /// By the configuration they belong to: a new one has a new credential.
     authorizations: Cache<(StreamId, i64), Option<Arc<SecretString>>>,
-}
-
-/// A signing key, and the number of changes to keys when it was opened.
-#[derive(Debug, Clone)]
-struct Opened {
-    key: Arc<SigningKey>,
-    changes: u64,
 }
 
 impl KeyRing {
@@ -52,18 +46,16 @@ impl KeyRing {
     /// # Errors
     ///
     /// [`KeyError`] if the store does not give it or it does not open.
-    pub async fn active(&self, tenant: TenantId) -> Result<Arc<SigningKey>, KeyError> {
+    pub async fn active(&self, tenant: TenantId) -> Result<Arc<SigningKey>, Arc<KeyError>> {
         // Read first: a change that comes while the key is read makes it out of date.
-        let changes = self.store.signing_key_changes();
-        if let Some(opened) = self.signing.get(&tenant).await
-            && opened.changes == changes
-        {
-            return Ok(opened.key);
-        }
+        let place = (tenant, self.store.signing_key_changes());
+        // Who sends at the same time waits for the one that opens: that is work.
+        self.signing.try_get_with(place, self.open(tenant)).await
+    }
+
+    async fn open(&self, tenant: TenantId) -> Result<Arc<SigningKey>, KeyError> {
         let sealed = self.store.signing_key(tenant).await.map_err(KeyError::Store)?;
-        let key = Arc::new(self.secret.open_signing_key(tenant, &sealed)?);
-        self.signing.insert(tenant, Opened { key: Arc::clone(&key), changes }).await;
-        Ok(key)
+        Ok(Arc::new(self.secret.open_signing_key(tenant, &sealed)?))
     }
 
     /// The `Authorization` value that the stream's receiver expects, if any.
@@ -93,7 +85,7 @@ impl KeyRing {
     /// Forgets the tenant's key, so that the next Set is signed with the one
     /// that is active by then.
     pub async fn forget(&self, tenant: TenantId) {
-        self.signing.invalidate(&tenant).await;
+        self.signing.invalidate(&(tenant, self.store.signing_key_changes())).await;
     }
 
     /// Forgets the receiver's credential, which may have been replaced.

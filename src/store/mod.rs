@@ -176,6 +176,19 @@ impl Store {
         })
     }
 
+    /// Makes ready for many requests at once.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database refuses a connection.
+    pub async fn warm_up(&self) -> Result<(), StoreError> {
+        match &self.backend {
+            // Its readers are there.
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(sessions) => sessions.connect_all().await,
+        }
+    }
+
     /// The store as `tenant` sees it.
     pub fn tenant(&self, tenant: TenantId) -> TenantStore {
         TenantStore { store: self.clone(), tenant }

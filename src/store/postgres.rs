@@ -74,6 +74,15 @@ impl Sessions {
         })
     }
 
+    /// Connects as often as may be at all, so that no request has to wait for that.
+    pub(super) async fn connect_all(&self) -> Result<(), StoreError> {
+        let mut all = Vec::new();
+        for _ in 0..self.permits.available_permits() {
+            all.push(self.checkout(0, CHECKOUT).await?);
+        }
+        Ok(())
+    }
+
     /// A connection that waits, best one that worked for the tenant last.
     fn take_idle(&self, tenant: i64) -> Option<Idle> {
         let mut waiting = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
