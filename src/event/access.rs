@@ -5,15 +5,16 @@
 //!
 //! | what happened | events, in order | to whom |
 //! | --- | --- | --- |
-//! | in a group of the application, and in none before | `feed:add` | the application |
+//! | in a group of the application, and in none before | `account-enabled`, `feed:add` | the application |
 //! | in none any more | `account-disabled`, `session-revoked`, `feed:remove` | the application |
-//! | … and the person is not active | `feed:remove` | the application |
+//! | … and the person is not active | `feed:add`, `feed:remove` | the application |
 //! | in fewer of its groups, if it wants to know | `session-revoked` | the application |
 //! | the groups of a claim are others | `token-claims-change` | each stream with that claim |
 //! | … and more than a claim may hold, and the person left one | `session-revoked` | the same |
 //!
 //! The person stays enabled elsewhere, so nobody else hears of it. Whoever is not
-//! active has no session that could be ended.
+//! active has no session that could be ended, and is told of as enabled when active
+//! again.
 
 use std::collections::BTreeSet;
 
@@ -96,6 +97,9 @@ pub fn access_events(
         renamed_to: None,
     };
     let mut drafts = Vec::new();
+    if change == AccessChange::Gained && person.active {
+        drafts.push(plain(DISABLE, EventUri::AccountEnabled));
+    }
     if change == AccessChange::Lost && person.active {
         drafts.push(plain(DISABLE, EventUri::AccountDisabled));
     }

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Access, Provisioner};
+use super::{Access, Provisioner, gating::hearers_of_return};
 use crate::{
     clock::Clock,
     event::{
-        self, Cause, Draft, EventSettings, Initiator, Naming, Subject, Update, is_suspended,
-        value_at,
+        self, Cause, Draft, EventSettings, EventUri, Initiator, Naming, Subject, Update,
+        is_suspended, value_at,
     },
     scim::{
         resource::{Document, Projection, ResourceId},
@@ -211,7 +211,7 @@ impl Provisioner {
     }
 
     /// The rows of drafts; one for receivers by whom the subject has another name
-    /// now becomes one for each of them.
+    /// now becomes one for each of them, and so does one that some must not hear.
     async fn kept_for(
         &self,
         tx: &TenantTx,
@@ -221,7 +221,15 @@ impl Provisioner {
         let mut kept = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let Some(renamed) = &draft.renamed_to else {
-                kept.push(self.kept(key, Audience::All, &draft));
+                let some = match draft.uri {
+                    EventUri::AccountEnabled => hearers_of_return(tx, key).await?,
+                    _ => None,
+                };
+                let audiences = match some {
+                    Some(streams) => streams.into_iter().map(Audience::Stream).collect(),
+                    None => vec![Audience::All],
+                };
+                kept.extend(audiences.into_iter().map(|it| self.kept(key, it, &draft)));
                 continue;
             };
             for named in tx.namings(draft.uri).await? {

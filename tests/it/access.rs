@@ -4,6 +4,7 @@ mod graph;
 mod groups;
 mod limits;
 mod race;
+mod returning;
 mod settings;
 
 use std::{collections::BTreeSet, time::Duration};

@@ -5,6 +5,7 @@
 //! each person (`event::access`). Only what some receiver hears is looked for: a
 //! tenant without applications and without streams of claims pays one look-up.
 
+mod returning;
 mod shift;
 mod telling;
 
@@ -24,6 +25,7 @@ use crate::{
     store::{ApplicationRow, Audience, GroupLink, Hearer, StoreError, TenantTx},
 };
 
+pub(super) use returning::hearers_of_return;
 pub(super) use shift::Shift;
 
 /// People whose access to applications one change may decide. Each may lead to
@@ -72,6 +74,10 @@ impl Concerned {
     fn hears(&self, uri: EventUri) -> bool {
         self.hearers.iter().any(|hearer| hearer.carries(uri))
     }
+
+    fn hears_of_gain(&self) -> bool {
+        self.hears(EventUri::FeedAdd) || self.hears(EventUri::AccountEnabled)
+    }
 }
 
 impl Outlook {
@@ -102,7 +108,7 @@ impl Outlook {
         if !applications.is_empty() && DECIDED < leaving.len() + coming.len() {
             return Err(too_many().into());
         }
-        let had = match applications.iter().any(|it| it.hears(EventUri::FeedAdd)) {
+        let had = match applications.iter().any(Concerned::hears_of_gain) {
             true => tx.gates_of(&coming, &ids(&applications)).await?,
             false => HashMap::new(),
         };
@@ -134,7 +140,7 @@ impl Outlook {
                 lost.extend(self.tell_leaving(&telling, page).await?);
             }
         }
-        if self.applications.iter().any(|it| it.hears(EventUri::FeedAdd)) {
+        if self.applications.iter().any(Concerned::hears_of_gain) {
             for page in self.coming.chunks(PAGE) {
                 self.tell_coming(&telling, page).await?;
             }

@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::Transmitter;
+use super::{super::REVOCATION_PATH, Transmitter};
 use crate::{
     store::{StoreError, TenantState},
     tenant::Scope,
@@ -56,6 +56,7 @@ impl Transmitter {
             "jwks_uri": format!("{issuer}/jwks.json"),
             "grant_types_supported": ["client_credentials"],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "global_token_revocation_endpoint": format!("{issuer}{REVOCATION_PATH}"),
             "scopes_supported": Scope::OF_RECEIVERS.map(Scope::as_str),
         });
         self.of_tenant(tenant, metadata).await

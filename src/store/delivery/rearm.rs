@@ -12,9 +12,15 @@ const LAST: i64 = 16;
 /// that only ends sessions may come late: then they log in again.
 const STILL_TRUE: &str = " and (o.event_bit = 1 or not exists (select 1 from outbox e
     where e.tenant_id = o.tenant_id and e.subject_key = o.subject_key and e.seq > o.seq
-        and (e.event_bit & 7) <> 0 and e.event_bit = 4
+        and (e.event_bit & 7) <> 0 and e.event_bit = 4 and e.stream_id is null
         and (e.application_id is null or o.application_id is null
             or e.application_id = o.application_id)))";
+
+/// As [`STILL_TRUE`], where only some receivers heard of it, each for itself.
+const STILL_TRUE_THERE: &str = " and not exists (select 1 from outbox o join outbox e
+        on e.tenant_id = o.tenant_id and e.subject_key = o.subject_key and e.seq > o.seq
+    where o.seq = delivery.seq and o.event_bit <> 1 and (e.event_bit & 7) <> 0
+        and e.event_bit = 4 and e.stream_id = delivery.stream_id)";
 
 impl TenantTx {
     /// Lets what a transaction took away be tried again at once where it was given
@@ -75,7 +81,8 @@ impl TenantTx {
                 and s.id = delivery.stream_id and s.status <> 2) and seq in (",
         )
         .append(events)
-        .push(")");
+        .push(")")
+        .push(STILL_TRUE_THERE);
         let rearmed = self.run(sql).await?;
         self.delivers.fetch_or(0 < rearmed, Ordering::Relaxed);
         Ok(rearmed)

@@ -242,6 +242,9 @@ on_both_databases! {
         let (token, _) = acme.issue(&[Scope::Revoke], hour).await;
         let (foreign, _) = globex.issue(&[Scope::Revoke], hour).await;
 
+        let metadata = format!("{}/.well-known/oauth-authorization-server/t/{}", app.address(), acme.name());
+        let metadata: Value = app.http().get(metadata).send().await.unwrap().json().await.unwrap();
+        assert_eq!(metadata["global_token_revocation_endpoint"], endpoint(&acme));
         call(&app, &acme, &token, email("barbara")).await.expect(204);
         call(&app, &acme, &token, email("barbara")).await.expect(204);
         call(&app, &acme, acme.token(), email("barbara")).await.expect(403);
