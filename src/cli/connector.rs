@@ -84,8 +84,8 @@ const COLUMNS: &Columns = &[
 ];
 
 fn kind(name: &str) -> Result<SinkKind, String> {
-    SinkKind::parse(name).filter(|kind| kind.is_connector()).ok_or_else(|| {
-        let kinds = SinkKind::ALL.into_iter().filter(|kind| kind.is_connector());
+    SinkKind::parse(name).filter(|kind| !kind.is_webhook()).ok_or_else(|| {
+        let kinds = SinkKind::ALL.into_iter().filter(|kind| !kind.is_webhook());
         let names: Vec<&str> = kinds.map(SinkKind::as_str).collect();
         format!("expected one of {}", names.join(", "))
     })

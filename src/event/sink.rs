@@ -89,6 +89,12 @@ impl SinkKind {
         !matches!(self, Self::Webhook | Self::CloudEvents | Self::Nats)
     }
 
+    /// Whether it is an endpoint that gets signed messages, and not configured by
+    /// settings and secrets of its kind.
+    pub fn is_webhook(self) -> bool {
+        matches!(self, Self::Webhook | Self::CloudEvents)
+    }
+
     /// What a connector of this kind ends with a revocation, by what its maker
     /// documents and with the maker's usual settings.
     pub fn kills(self) -> Kills {

@@ -152,6 +152,51 @@ fn a_tenant_is_set_up_from_the_shell() {
 }
 
 #[test]
+fn webhooks_and_connectors_are_kept_from_the_shell() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    let made = shell.json(&["webhook", "create", "acme", "https://app.example/hook"]);
+    let first = made["secret"].as_str().unwrap();
+    let id = made["webhook"]["id"].as_str().unwrap();
+    assert!(first.starts_with("whsec_"));
+    let said = shell.say(&["webhook", "rotate", "acme", id, "--signature", "v1a"]);
+    assert!(said.contains("whpk_") && !said.contains("whsk_"), "{said}");
+    assert!(!shell.say(&["webhook", "list", "acme"]).contains("whsec_"));
+    assert_eq!(shell.json(&["webhook", "test", "acme", id])["pending"], 1);
+    assert_eq!(shell.json(&["webhook", "pause", "acme", id])["status"], "paused");
+    assert_eq!(shell.json(&["webhook", "resume", "acme", id])["status"], "enabled");
+    shell.say(&["webhook", "delete", "acme", id]);
+    assert_eq!(shell.json(&["webhook", "list", "acme"]), json!([]));
+
+    fs::write(shell.path().join("secrets.json"), r#"{"token":"t0p-s3cret"}"#).unwrap();
+    let create = [
+        "connector",
+        "create",
+        "acme",
+        "global_token_revocation",
+        "https://app.example/gtr",
+        "--secrets-file",
+        "secrets.json",
+    ];
+    let made = shell.json(&create);
+    let id = made["id"].as_str().unwrap();
+    let shown = shell.say(&["connector", "test", "acme", id]);
+    assert!(shown.contains("POST https://app.example/gtr"), "{shown}");
+    assert!(shown.contains("authorization: (secret)") && !shown.contains("t0p"), "{shown}");
+    assert_eq!(shell.json(&["connector", "pause", "acme", id])["status"], "paused");
+    assert_eq!(shell.json(&["connector", "resume", "acme", id])["status"], "enabled");
+    assert!(shell.say(&["connector", "list", "acme"]).contains("global_token_revocation"));
+    shell.say(&["connector", "delete", "acme", id]);
+    shell.fail(&["connector", "create", "acme", "abacus", "https://a.example"], 2, "keycloak");
+    fs::write(shell.path().join("secrets.json"), "t0p-s3cret").unwrap();
+    let ended = shell.run(&create);
+    assert!(
+        ended.complained.contains("JSON object") && !ended.complained.contains("t0p"),
+        "{ended:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_done_is_one_line_and_a_code() {
     let shell = Shell::new();
     shell.say(&["tenant", "create", "acme"]);

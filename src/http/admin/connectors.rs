@@ -72,8 +72,8 @@ struct Kills {
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]
 struct NewConnector {
-    /// What it speaks to: `global_token_revocation`, `back_channel_logout`, or the name of a
-    /// product.
+    /// What it speaks to: `global_token_revocation`, `back_channel_logout`, `nats` (a bus that is
+    /// told what happened), or the name of a product.
     kind: String,
     /// What it is for.
     #[oai(default)]
@@ -108,9 +108,9 @@ struct Rehearsed {
 
 impl NewConnector {
     fn check(self) -> Result<operator::NewConnector, Failure> {
-        let kind = SinkKind::parse(&self.kind).filter(|kind| kind.is_connector());
+        let kind = SinkKind::parse(&self.kind).filter(|kind| !kind.is_webhook());
         let kind = kind.ok_or_else(|| {
-            let kinds = SinkKind::ALL.into_iter().filter(|kind| kind.is_connector());
+            let kinds = SinkKind::ALL.into_iter().filter(|kind| !kind.is_webhook());
             let names: Vec<&str> = kinds.map(SinkKind::as_str).collect();
             Failure::bad_request(format!("`kind`: expected one of {}", names.join(", ")))
         })?;

@@ -1,4 +1,5 @@
-//! Connectors: session stores that are told to end sessions.
+//! Connectors: session stores that are told to end sessions, and buses that are
+//! told what happened.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -7,7 +8,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Operator, OperatorError, Rehearsal, records::date_time, webhooks::NewReceiver};
+use super::{
+    Operator, OperatorError, Rehearsal,
+    records::date_time,
+    webhooks::{self, NewReceiver},
+};
 use crate::{
     event::{EventUri, SinkKind, Subject, SubjectFormat},
     store::{Claim, DeliveryMethod, Stream, StreamRow, StreamStatus},
@@ -93,7 +98,7 @@ impl ConnectorRecord {
     fn read(row: StreamRow) -> Option<Self> {
         let stream = row.stream;
         let DeliveryMethod::Sink { kind, endpoint_url } = stream.method else { return None };
-        if !kind.is_connector() {
+        if kind.is_webhook() {
             return None;
         }
         let kills = kind.kills();
@@ -134,7 +139,7 @@ impl Operator {
         tenant: &str,
         new: NewConnector,
     ) -> Result<ConnectorRecord, OperatorError> {
-        if !new.kind.is_connector() {
+        if new.kind.is_webhook() {
             let reason = format!("`kind`: {} is no connector", new.kind.as_str());
             return Err(OperatorError::Invalid(reason));
         }
@@ -147,7 +152,7 @@ impl Operator {
             kind: new.kind,
             description: new.description,
             endpoint_url: new.endpoint_url,
-            events: events_of(&settings),
+            events: events_of(new.kind, &settings),
             settings,
             secrets,
             application: new.application,
@@ -172,13 +177,17 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// [`OperatorError::NotFound`] if the tenant has no such connector.
+    /// [`OperatorError::NotFound`] if the tenant has no such connector;
+    /// [`OperatorError::Invalid`] if it is a bus, which is not asked by requests.
     pub async fn rehearse_connector(
         &self,
         tenant: &str,
         id: Uuid,
     ) -> Result<Vec<RehearsedEvent>, OperatorError> {
-        self.connector(tenant, id).await?;
+        if self.connector(tenant, id).await?.kind == SinkKind::Nats.as_str() {
+            let reason = "a bus is sent messages and no requests, so there are none to show";
+            return Err(OperatorError::Invalid(reason.to_owned()));
+        }
         let owner = self.tenant_row(tenant).await?.id;
         let stream = self.store.stream(owner, StreamId(id)).await?;
         let stream = Arc::new(stream.ok_or_else(|| no_connector(id))?);
@@ -257,7 +266,12 @@ impl Operator {
 }
 
 /// What a connector must hear of.
-fn events_of(settings: &Value) -> Vec<EventUri> {
+fn events_of(kind: SinkKind, settings: &Value) -> Vec<EventUri> {
+    if kind == SinkKind::Nats {
+        let types = settings.get("types").and_then(Value::as_array).into_iter().flatten();
+        let types: Vec<String> = types.filter_map(Value::as_str).map(str::to_owned).collect();
+        return webhooks::events_of(&types);
+    }
     match settings.get("disable") {
         Some(Value::Bool(true)) => {
             vec![EventUri::AccountDisabled, EventUri::SessionRevoked, EventUri::AccountEnabled]

@@ -159,14 +159,12 @@ impl Operator {
 
     /// Whether events may be sent to `url`.
     pub(super) fn check_receiver_url(&self, url: &str) -> Result<(), OperatorError> {
-        match self.receiver_rules.check(url) {
-            Ok(_) => Ok(()),
-            Err(rule) => Err(OperatorError::Invalid(format!(
-                "the URL of the receiver is refused: {rule}; the settings `receiver_networks` and \
-                 `receiver_ports` allow more, and `allow_http_receivers` http to this machine \
-                 itself, for trials"
-            ))),
-        }
+        self.receiver_rules.check(url).map(|_| ()).map_err(refused_url)
+    }
+
+    /// Whether events may be sent to the bus at `url`.
+    pub(super) fn check_bus_url(&self, url: &str) -> Result<(), OperatorError> {
+        self.receiver_rules.check_bus(url).map(|_| ()).map_err(refused_url)
     }
 
     async fn set_status(
@@ -212,6 +210,14 @@ fn settings(group_claim: GroupClaim, subjects: &SubjectOptions) -> Value {
         settings.insert("group_claim".to_owned(), group_claim.as_str().into());
     }
     Value::Object(settings)
+}
+
+fn refused_url(rule: &str) -> OperatorError {
+    OperatorError::Invalid(format!(
+        "the URL of the receiver is refused: {rule}; the settings `receiver_networks` and \
+         `receiver_ports` allow more, and `allow_http_receivers` http to this machine itself, for \
+         trials"
+    ))
 }
 
 /// Whether a receiver can be sent `text` in a header.

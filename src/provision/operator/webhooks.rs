@@ -372,7 +372,10 @@ impl Operator {
         tenant: &str,
         new: NewReceiver,
     ) -> Result<StreamId, OperatorError> {
-        self.check_receiver_url(&new.endpoint_url)?;
+        match new.kind {
+            SinkKind::Nats => self.check_bus_url(&new.endpoint_url)?,
+            _ => self.check_receiver_url(&new.endpoint_url)?,
+        }
         let owner: TenantId = self.tenant_row(tenant).await?.id;
         let store = self.store.tenant(owner);
         if RECEIVERS <= store.streams().await?.len() {
@@ -420,7 +423,7 @@ impl Operator {
 }
 
 /// The events that an endpoint needs to be told of these types.
-fn events_of(types: &[String]) -> Vec<EventUri> {
+pub(super) fn events_of(types: &[String]) -> Vec<EventUri> {
     let named: Vec<WebhookType> = match types {
         [] => WebhookType::ALL.to_vec(),
         types => types.iter().filter_map(|name| WebhookType::parse(name)).collect(),

@@ -296,6 +296,30 @@ on_both_databases! {
         assert!(server.heard().is_empty());
     }
 
+    async fn a_bus_is_configured_as_a_connector(app: TestApp) {
+        let house = House::new(&app).await;
+        let new = |url: &str, prefix: &str| {
+            json!({ "kind": "nats", "endpoint_url": url, "secrets": { "token": "t0p-s3cret" },
+                "settings": { "subject_prefix": prefix, "types": ["scim.user.deleted"] } })
+        };
+        let path = house.path("connectors");
+        for (url, prefix, detail) in [
+            ("nats://93.184.216.34", "muster", "only tls is allowed"),
+            ("https://bus.example", "muster", "only tls is allowed"),
+            ("tls://bus.example", "a.*", "subject_prefix"),
+        ] {
+            house.admin.post(&path, new(url, prefix)).await.expect_problem(400, detail);
+        }
+        let made = house.create("connectors", new("nats://127.0.0.1:9", "muster")).await;
+        assert_eq!((&made["kind"], &made["kills"]["cookies"]), (&json!("nats"), &json!(false)));
+        house.act("connectors", &made, "test").await.expect_problem(400, "bus");
+        let user = house.tenant.create("Users", json!({ "userName": "barbara" })).await;
+        house.tenant.delete(&user).await.expect(204);
+        let failing = house.wait_for("connectors", |it| !it["last_error"].is_null()).await;
+        assert_eq!((&failing["last_error"], &failing["pending"]), (&json!("could not connect"), &json!(1)));
+        house.delete("connectors", &made).await;
+    }
+
     async fn a_wrong_connector_is_refused(app: TestApp) {
         let house = House::new(&app).await;
         let path = house.path("connectors");
@@ -308,6 +332,7 @@ on_both_databases! {
         };
         for (new, detail) in [
             (json!({ "kind": "webhook", "endpoint_url": target }), "back_channel_logout"),
+            (json!({ "kind": "cloudevents", "endpoint_url": target }), "expected one of"),
             (json!({ "kind": "abacus", "endpoint_url": target }), "expected one of"),
             (party(json!({})), "client_id"),
             (party(json!({ "client_id": 7 })), "expected a string"),
