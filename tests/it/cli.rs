@@ -142,7 +142,9 @@ fn a_tenant_is_set_up_from_the_shell() {
     assert!(shell.say(&["stream", "list", "acme"]).contains("https://app.example/events"));
     shell.say(&["stream", "delete", "acme", id]);
     assert_eq!(shell.json(&["stream", "list", "acme"]), json!([]));
-    assert_eq!(shell.say(&["events", "tail"]), "");
+    // The receiver is told of the pause and of its end, and nothing else happened.
+    let events = shell.say(&["events", "tail"]);
+    assert_eq!((events.lines().count(), events.matches("stream-updated").count()), (2, 2));
 
     assert_eq!(shell.json(&["tenant", "suspend", "globex"])["state"], "suspended");
     assert_eq!(shell.json(&["tenant", "resume", "globex"])["state"], "active");
