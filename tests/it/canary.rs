@@ -48,7 +48,7 @@ async fn search(database: Database) {
     for needed in ["delivery failed", "stream.id"] {
         assert!(log.contains(needed), "the log tells of {needed}");
     }
-    assert!(answers.contains("bjensen"), "answers were got");
+    assert!(answers.contains("bjensen") && answers.contains("supertokens"), "answers were got");
     assert!(finds(&stored, "bjensen"), "the database was read");
 
     for (name, secret) in &secrets {
@@ -130,12 +130,31 @@ impl Scene {
         (status, serde_json::from_str(&answer).unwrap_or_default())
     }
 
-    /// Receivers with secrets, of which one refuses what it is sent.
+    /// Receivers of every sort, with secrets; one refuses them, nobody is at the others.
     async fn configure(&mut self, push_url: &str) {
         self.secrets.push(("receiver's authorization", AUTHORIZATION.to_owned()));
         self.secrets.push(("receiver's credential", AUTHORIZATION.replace("Bearer ", "")));
         let stream = json!({ "push_url": push_url, "authorization": AUTHORIZATION });
         self.admin("/streams", stream).await;
+
+        let key = format!("whsec_{}", STANDARD_NO_PAD.encode(rand::random::<[u8; 33]>()));
+        self.secrets.push(("webhook's key", key.trim_start_matches("whsec_").to_owned()));
+        let authorization = self.secret("webhook's authorization");
+        let url = "http://127.0.0.1:9/hook";
+        let webhook = json!({ "url": url, "key": key, "authorization": authorization });
+        self.admin("/webhooks", webhook).await;
+        let made = self.admin("/webhooks", json!({ "url": url })).await;
+        let shown = self.keep("made webhook's key", &made, "secret");
+        self.secrets.push(("made key", shown.trim_start_matches("whsec_").to_owned()));
+
+        let name = "SuperTokens key";
+        let secrets = json!({ "api_key": self.secret(name) });
+        self.connector("supertokens", json!({}), secrets).await;
+        let secrets = json!({ "token": self.secret("revocation token") });
+        self.connector("global_token_revocation", json!({}), secrets).await;
+        let user = self.secret("NATS password");
+        let secrets = json!({ "user": "muster", "password": user });
+        self.sink("nats", "nats://127.0.0.1:9", json!({}), secrets).await;
 
         let receiver = self.admin("/receivers", json!({ "name": "app" })).await;
         let client_secret = self.keep("receiver's client secret", &receiver, "client_secret");
@@ -147,10 +166,37 @@ impl Scene {
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let (status, answer) = send(request).await;
         assert_eq!(status, 200, "{answer}");
-        self.keep("access token", &serde_json::from_str(&answer).unwrap(), "access_token");
+        let access =
+            self.keep("access token", &serde_json::from_str(&answer).unwrap(), "access_token");
+        let delivery = json!({
+            "delivery": {
+                "method": "urn:ietf:rfc:8935",
+                "endpoint_url": "http://127.0.0.1:9/events",
+                "authorization_header": self.secret("stream's authorization"),
+            },
+            "events_requested":
+                ["https://schemas.openid.net/secevent/caep/event-type/session-revoked"],
+        });
+        let request = self.http.post(self.url("/t/acme/ssf/stream")).bearer_auth(&access);
+        let (status, answer) = send(request.json(&delivery)).await;
+        assert_eq!(status, 201, "{answer}");
         let issued = self.admin("/tokens", json!({ "connection": "directory" })).await;
         self.keep("second token", &issued, "token");
         self.admin("/keys", json!({ "now": true })).await;
+    }
+
+    async fn connector(&self, kind: &str, settings: Value, secrets: Value) {
+        self.sink(kind, "http://127.0.0.1:9", settings, secrets).await;
+    }
+
+    async fn sink(&self, kind: &str, url: &str, settings: Value, secrets: Value) {
+        let connector = json!({
+            "kind": kind,
+            "endpoint_url": url,
+            "settings": settings,
+            "secrets": secrets,
+        });
+        self.admin("/connectors", connector).await;
     }
 
     /// Passwords in every request that can carry one, right and wrong, and people who leave.
