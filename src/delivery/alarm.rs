@@ -1,7 +1,8 @@
 //! The alarm: a revocation that a receiver has not confirmed after five minutes.
 //!
 //! It is written to the log once for each event and receiver, whichever replica
-//! notices, and counted. Which they are, the receipts in the state `overdue` say.
+//! notices, counted, and told to who asks for the event `revocation-overdue`. Which
+//! they are, the receipts in the state `overdue` say.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::{
 /// How often to look.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Alarms raised in one look; more follow at once.
-const TOGETHER: u32 = 500;
+const TOGETHER: usize = 200;
 
 /// Watches over revocations that nobody confirms.
 #[derive(Debug)]
@@ -50,18 +51,16 @@ impl Alarm {
     /// [`StoreError`] if the database fails.
     pub async fn look(&self) -> Result<Vec<Overdue>, StoreError> {
         let mut raised = Vec::new();
-        loop {
-            let overdue = self.store.raise_overdue(self.clock.now_us(), TOGETHER).await?;
+        let now_us = self.clock.now_us();
+        while let Some(tenant) = self.store.overdue_tenant(now_us).await? {
+            let ids = (0..TOGETHER).map(|_| self.clock.new_id()).collect();
+            let overdue = self.store.tenant(tenant).raise_overdue(now_us, ids).await?;
             for Overdue { tenant, stream, seq, txn } in &overdue {
                 measure::alarm();
                 error!(tenant.id = %tenant, stream.id = %stream, seq, txn,
                     "a revocation is not confirmed after five minutes");
             }
-            let full = usize::try_from(TOGETHER).is_ok_and(|most| most <= overdue.len());
             raised.extend(overdue);
-            if !full {
-                break;
-            }
         }
         measure::overdue(self.store.overdue().await?);
         Ok(raised)

@@ -79,6 +79,9 @@ pub enum EventUri {
     ProvDeactivate,
     /// A request that was accepted to be done later is done (RFC 9967 §2.5.1.3).
     AsyncResponse,
+    /// A receiver has not confirmed for five minutes that sessions ended: an event of
+    /// our own, for those who look after receivers.
+    RevocationOverdue,
     /// A test of the stream (SSF 1.0 §8.1.4).
     Verification,
     /// The stream's status changed (SSF 1.0 §8.1.5).
@@ -87,7 +90,7 @@ pub enum EventUri {
 
 impl EventUri {
     /// Every type.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::SessionRevoked,
         Self::AccountDisabled,
         Self::AccountEnabled,
@@ -111,6 +114,7 @@ impl EventUri {
         Self::ProvActivate,
         Self::ProvDeactivate,
         Self::AsyncResponse,
+        Self::RevocationOverdue,
         Self::Verification,
         Self::StreamUpdated,
     ];
@@ -141,6 +145,7 @@ impl EventUri {
             Self::ProvActivate => scim!("prov:activate"),
             Self::ProvDeactivate => scim!("prov:deactivate"),
             Self::AsyncResponse => scim!("misc:asyncresp"),
+            Self::RevocationOverdue => "urn:x-muster:event:revocation-overdue",
             Self::Verification => ssf!("verification"),
             Self::StreamUpdated => ssf!("stream-updated"),
         }

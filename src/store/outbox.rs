@@ -35,6 +35,7 @@ pub(super) const fn bit(uri: EventUri) -> i64 {
         EventUri::ProvCreateFull => 1 << 20,
         EventUri::ProvPatchFull => 1 << 21,
         EventUri::ProvPutFull => 1 << 22,
+        EventUri::RevocationOverdue => 1 << 23,
         // About a stream, not about a resource: sent to that stream alone.
         EventUri::Verification | EventUri::StreamUpdated => 0,
     }

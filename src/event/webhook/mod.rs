@@ -12,6 +12,7 @@
 //! | `token-claims-change` of groups, roles or entitlements | `scim.user.access_changed` |
 //! | … of the address | `scim.user.email_changed` |
 //! | `feed:add`, `feed:remove` | `scim.user.access_changed` |
+//! | `revocation-overdue` | `scim.user.revocation_overdue` |
 //! | `verification` | `endpoint.ping` |
 //!
 //! Every other event is told by one of these of the same change, and has no type.
@@ -49,6 +50,8 @@ pub enum WebhookType {
     UserAccessChanged,
     /// A user's sessions were ended.
     UserSessionsRevoked,
+    /// A receiver has not confirmed that a user's sessions ended.
+    UserRevocationOverdue,
     /// A group was created.
     GroupCreated,
     /// A group's name or members changed.
@@ -67,7 +70,7 @@ pub enum WebhookType {
 
 impl WebhookType {
     /// Every type that an endpoint can ask for.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::UserCreated,
         Self::UserUpdated,
         Self::UserDeactivated,
@@ -76,6 +79,7 @@ impl WebhookType {
         Self::UserEmailChanged,
         Self::UserAccessChanged,
         Self::UserSessionsRevoked,
+        Self::UserRevocationOverdue,
         Self::GroupCreated,
         Self::GroupUpdated,
         Self::GroupDeleted,
@@ -95,6 +99,7 @@ impl WebhookType {
             Self::UserEmailChanged => "scim.user.email_changed",
             Self::UserAccessChanged => "scim.user.access_changed",
             Self::UserSessionsRevoked => "scim.user.sessions_revoked",
+            Self::UserRevocationOverdue => "scim.user.revocation_overdue",
             Self::GroupCreated => "scim.group.created",
             Self::GroupUpdated => "scim.group.updated",
             Self::GroupDeleted => "scim.group.deleted",
@@ -132,6 +137,7 @@ impl WebhookType {
             EventUri::SessionRevoked => Some(Self::UserSessionsRevoked),
             EventUri::FeedAdd | EventUri::FeedRemove => Some(Self::UserAccessChanged),
             EventUri::TokenClaimsChange => of_claims(payload),
+            EventUri::RevocationOverdue => Some(Self::UserRevocationOverdue),
             EventUri::Verification => Some(Self::Ping),
             _ => None,
         }
@@ -156,6 +162,7 @@ impl WebhookType {
                 &[EventUri::TokenClaimsChange, EventUri::FeedAdd, EventUri::FeedRemove]
             }
             Self::UserSessionsRevoked => &[EventUri::SessionRevoked],
+            Self::UserRevocationOverdue => &[EventUri::RevocationOverdue],
             Self::Ping => &[EventUri::Verification],
         }
     }
@@ -257,6 +264,11 @@ impl Message<'_> {
             WebhookType::UserEmailChanged => {
                 let email = self.payload.pointer("/claims/email").unwrap_or(&Value::Null);
                 put("current", json!({ "email": email }));
+            }
+            WebhookType::UserRevocationOverdue => {
+                for name in ["deprovisioning", "receivers"] {
+                    put(name, self.payload.get(name).cloned().unwrap_or_default());
+                }
             }
             WebhookType::UserAccessChanged => {
                 put("changed", self.claims());

@@ -15,6 +15,7 @@ use muster::{
 use tokio::time::Instant;
 
 use super::*;
+use crate::support::{Reply as Answer, StandIn};
 
 const INVALID: &str = r#"{"err":"invalid_request","description":"no"}"#;
 
@@ -279,6 +280,9 @@ on_both_databases! {
         let failing = stream(&app, &acme, Some(bad.url())).await;
         let (good, _) = receiver(202).await;
         stream(&app, &acme, Some(good.url())).await;
+        let watcher = StandIn::script([Answer::status(204)]).await;
+        let hook = json!({ "url": watcher.url(), "types": ["scim.user.revocation_overdue"] });
+        admin.send_with(Method::POST, &acme, "/webhooks", hook).await.expect(201);
         let user = user(&acme, "barbara").await;
         let txn = admin.revoke(&acme, &user).await;
         good.wait_for(1).await;
@@ -295,6 +299,12 @@ on_both_databases! {
         let raised: Vec<_> = raised.iter().map(|it| (it.stream.0, it.txn.clone())).collect();
         assert_eq!(raised, [(failing.id, txn.clone())]);
         assert!(minutes(7).look().await.unwrap().is_empty(), "once");
+        let told_of = watcher.wait_for(1).await;
+        let message = told_of[0].json();
+        assert_eq!(message["type"], "scim.user.revocation_overdue", "{message}");
+        assert_eq!(message["data"]["deprovisioning"], *txn, "{message}");
+        assert_eq!(message["data"]["receivers"], json!([failing.id]), "{message}");
+        assert_eq!(message["data"]["user"]["id"], user.id(), "{message}");
         assert_eq!(store.overdue().await.unwrap(), 1);
         assert_eq!(admin.listed(&acme, "?state=overdue").await, std::slice::from_ref(&txn));
         let receipt = admin.receipt(&acme, &txn).await;

@@ -199,6 +199,11 @@ fn check_payload(kind: EventUri, payload: &Map<String, Value>, issued: i64) -> C
             demand(!claims.is_empty(), "no claims")
         }
         EventUri::CredentialCompromise => is("credential_type", &CREDENTIALS),
+        EventUri::RevocationOverdue => {
+            let receivers = payload.get("receivers").and_then(Value::as_array).ok_or("nobody")?;
+            demand(!receivers.is_empty() && receivers.iter().all(Value::is_string), "receivers")?;
+            text(payload, "deprovisioning").map(drop)
+        }
         EventUri::Verification => only(payload, &["state"], "the event"),
         EventUri::StreamUpdated => is("status", &["enabled", "paused", "disabled"]),
         EventUri::AsyncResponse => text(payload, "method").and(text(payload, "status")).map(drop),

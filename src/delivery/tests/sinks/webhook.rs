@@ -188,6 +188,7 @@ fn every_event_has_its_type_or_none() {
         (EventUri::TokenClaimsChange, &user, &email, "scim.user.email_changed"),
         (EventUri::TokenClaimsChange, &user, &other, ""),
         (EventUri::FeedRemove, &user, &none, "scim.user.access_changed"),
+        (EventUri::RevocationOverdue, &user, &none, "scim.user.revocation_overdue"),
         (EventUri::Verification, &Subject::stream("s".to_owned()), &none, "endpoint.ping"),
         (EventUri::StreamUpdated, &Subject::stream("s".to_owned()), &none, ""),
     ] {
