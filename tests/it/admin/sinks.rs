@@ -1,5 +1,7 @@
 //! Webhooks and connectors, from their creation to what arrives at them.
 
+mod vendors;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 use standardwebhooks::Webhook;
