@@ -26,6 +26,7 @@ mod queue;
 mod resolver;
 pub mod rotation;
 mod seats;
+mod second_sweep;
 pub mod sink;
 mod trouble;
 pub mod upkeep;

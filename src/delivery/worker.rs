@@ -19,6 +19,7 @@ use super::{
     measure,
     push::Pusher,
     queue::{Group, Queue},
+    second_sweep,
     sink::{Parcel, Sinks, http::Http},
     trouble::Trouble,
 };
@@ -283,6 +284,11 @@ impl DeliveryWorker {
             // The receiver went over to polling after the claim was made.
             DeliveryMethod::Poll => Outcome::Failed(OutgoingError::Broken),
             DeliveryMethod::Sink { kind, endpoint_url } => {
+                match second_sweep::is_outdated(&self.store, claim).await {
+                    Ok(true) => return Outcome::Skipped,
+                    Ok(false) => (),
+                    Err(error) => return not_ready(claim, &error),
+                }
                 let parcel = Parcel {
                     claim,
                     endpoint_url,
@@ -329,6 +335,10 @@ impl DeliveryWorker {
         now_us: i64,
     ) -> Result<Flow, StoreError> {
         let (finish, flow) = match next {
+            Next::Done if second_sweep::is_wanted(&self.store, claim, outcome).await? => {
+                let at_us = now_us.saturating_add(micros(second_sweep::AFTER));
+                (Finish::Again { at_us }, Flow::Next)
+            }
             Next::Done => (Finish::Delivered, Flow::Next),
             Next::Retry(wait) => {
                 (Finish::Retry { at_us: now_us.saturating_add(micros(*wait)) }, Flow::Stop)
@@ -344,10 +354,11 @@ impl DeliveryWorker {
         let said = Said {
             status: outcome.status(),
             error: (*next != Next::Done).then(|| outcome.describe()),
-            detail: outcome.detail(),
+            // What was done first stands in the receipt.
+            detail: outcome.detail().filter(|_| !claim.is_again),
         };
         self.store.finish(claim, finish, said, now_us).await?;
-        if *next == Next::Done && *outcome != Outcome::Skipped {
+        if *next == Next::Done && *outcome != Outcome::Skipped && !claim.is_again {
             measure::confirmed(claim.uri, claim.occurred_us, now_us);
         }
         Ok(flow)

@@ -65,6 +65,8 @@ pub struct Claim {
     pub last_status: Option<i32>,
     /// The last attempts in a row that ended with that status.
     pub same_status: i32,
+    /// Whether the receiver had it before.
+    pub is_again: bool,
 }
 
 /// What a lease is on: a delivery.
@@ -93,6 +95,11 @@ impl Claim {
 pub enum Finish {
     /// The receiver has it.
     Delivered,
+    /// The receiver has it, and will be told once more.
+    Again {
+        /// Not before, in microseconds since 1970.
+        at_us: i64,
+    },
     /// It is to be tried again.
     Retry {
         /// Not before, in microseconds since 1970.
@@ -124,7 +131,8 @@ impl Said {
 
 /// Columns of a delivery `d` with its event `o`, behind those of the stream.
 const EVENT: &str = "d.seq, o.event_id, d.txn, d.subject_key, o.event_uri, o.payload, o.subject,
-    o.occurred_us, d.attempt, d.last_status, d.same_status";
+    o.occurred_us, d.attempt, d.last_status, d.same_status,
+    d.finished_us is not null";
 
 impl Store {
     /// Records how an attempt ended.
@@ -141,14 +149,16 @@ impl Store {
     ) -> Result<(), StoreError> {
         let Said { status, error, detail } = said;
         let set = match finish {
-            Finish::Delivered | Finish::Dead => {
-                let state = if finish == Finish::Delivered { 1_i16 } else { 2 };
-                counted(status)
-                    .push(", state = ?")
-                    .bind(state)
-                    .push(", finished_us = ?")
-                    .bind(now_us)
-            }
+            // What it had before it has had since then.
+            Finish::Delivered => counted(status)
+                .push(", state = 1, finished_us = coalesce(finished_us, ?)")
+                .bind(now_us),
+            Finish::Dead => counted(status).push(", state = 2, finished_us = ?").bind(now_us),
+            Finish::Again { at_us } => counted(status)
+                .push(", lane = 2, finished_us = ?")
+                .bind(now_us)
+                .push(", due_us = ?")
+                .bind(at_us),
             Finish::Retry { at_us } => counted(status).push(", due_us = ?").bind(at_us),
             Finish::Held => Sql::new("attempt = 0, same_status = 0, due_us = ?").bind(now_us),
         };
@@ -158,7 +168,7 @@ impl Store {
             .bind(status.map(i32::from))
             .push(", last_error = ?")
             .bind(error)
-            .push(", detail = ?")
+            .push(", detail = coalesce(cast(? as text), detail)")
             .bind(detail.map(|it| it.to_string()))
             .append(of_claim(claim));
         self.tenant(claim.stream.tenant).run(update).await.map(|_| ())
@@ -251,5 +261,6 @@ fn read_claim(row: &QueryResult, streams: &mut Streams) -> Result<Claim, StoreEr
         attempt: row.try_get_by_index(WIDTH + 8)?,
         last_status: row.try_get_by_index(WIDTH + 9)?,
         same_status: row.try_get_by_index(WIDTH + 10)?,
+        is_again: row.try_get_by_index(WIDTH + 11)?,
     })
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    StoreError, View,
+    StoreError, TenantStore, View,
     keys::{cut, key},
     statement::Sql,
 };
@@ -54,5 +54,20 @@ impl View {
         };
         let rows = self.all(sql.push(" order by id limit ?").bind(i64::from(limit))).await?;
         rows.iter().map(|row| Ok(ResourceId::new(row.try_get_by_index::<Uuid>(0)?))).collect()
+    }
+}
+
+impl TenantStore {
+    /// Whether there is such a resource and it is active.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn is_active(&self, id: Uuid) -> Result<bool, StoreError> {
+        let sql = Sql::new("select 1 from resource where active and tenant_id = ?")
+            .bind(self.tenant.get())
+            .push(" and id = ?")
+            .bind(id);
+        Ok(self.view().await?.one(sql).await?.is_some())
     }
 }

@@ -273,7 +273,7 @@ impl TenantStore {
         let sql = Sql::new(&format!(
             "select {COLUMNS}, s.description, s.reason, s.created_us,
                 (select count(*) from delivery d where d.tenant_id = s.tenant_id
-                    and d.stream_id = s.id and d.state = 0),
+                    and d.stream_id = s.id and d.state = 0 and d.finished_us is null),
                 (select d.last_error from delivery d where d.tenant_id = s.tenant_id
                     and d.stream_id = s.id and d.state = 0 order by d.lane, d.seq limit 1),
                 (select a.name from application a where a.tenant_id = s.tenant_id

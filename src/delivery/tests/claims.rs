@@ -54,6 +54,7 @@ fn claim(stream: &Arc<Stream>, subject: u128, seq: i64, uri: EventUri) -> Claim 
         attempt: 0,
         last_status: None,
         same_status: 0,
+        is_again: false,
     }
 }
 

@@ -8,5 +8,6 @@ mod keys;
 mod outgoing;
 mod poll;
 mod push;
+mod second_sweep;
 mod sinks;
 mod worker;

@@ -261,6 +261,7 @@ impl Operator {
             attempt: 0,
             last_status: None,
             same_status: 0,
+            is_again: false,
         }
     }
 }

@@ -27,7 +27,6 @@ use crate::{
 };
 
 #[path = "../../../../tests/it/support/stand_in.rs"]
-#[expect(dead_code, reason = "shared with the tests of the whole service")]
 mod stand_in;
 
 pub(super) use stand_in::{Heard, Reply, StandIn};
@@ -143,6 +142,7 @@ impl Case {
             attempt: 0,
             last_status: None,
             same_status: 0,
+            is_again: false,
         }
     }
 
