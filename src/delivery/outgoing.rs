@@ -31,6 +31,8 @@ const USER_AGENT: &str = concat!("muster/", env!("CARGO_PKG_VERSION"));
 /// Sends requests to receivers, within the rules for addresses.
 #[derive(Clone)]
 pub struct OutgoingClient {
+    https: Client,
+    /// For what is not encrypted; it goes only where that is allowed.
     http: Client,
     rules: Arc<ReceiverRules>,
     lookup: Arc<dyn Lookup>,
@@ -111,24 +113,14 @@ impl OutgoingClient {
     ) -> Result<Self, OutgoingError> {
         let rules = Arc::new(rules);
         let own: Arc<dyn Lookup> = Arc::new(lookup.clone());
-        let http = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(Policy::none())
-            .referer(false)
-            .no_proxy()
-            .dns_resolver(Resolver::new(Arc::clone(&rules), lookup))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TOTAL_TIMEOUT)
-            .http1_max_headers(MAX_HEADERS)
-            .http2_max_header_list_size(MAX_HEADER_BYTES)
-            .build()
-            .map_err(|_| OutgoingError::Setup)?;
-        Ok(Self { http, rules, lookup: own })
+        let https = client(Resolver::new(Arc::clone(&rules), lookup.clone()))?;
+        let http = client(Resolver::plain(Arc::clone(&rules), lookup))?;
+        Ok(Self { https, http, rules, lookup: own })
     }
 
     /// Addresses in the URL itself are checked here; no resolver is asked for them.
     fn allowed(&self, url: &str) -> Result<Url, OutgoingError> {
-        self.rules.check(url).map_err(OutgoingError::Refused)
+        self.rules.check_store(url).map_err(OutgoingError::Refused)
     }
 
     /// Where a NATS server is that may be connected to: the URL, with an address
@@ -201,8 +193,9 @@ impl OutgoingClient {
     /// Makes a request and reads the start of the answer.
     pub(super) async fn request(&self, call: Call) -> Result<Answer, OutgoingError> {
         let url = self.allowed(&call.url)?;
+        let client = if url.scheme() == "https" { &self.https } else { &self.http };
         let mut request =
-            self.http.request(call.method, url).headers(call.headers).timeout(call.patience);
+            client.request(call.method, url).headers(call.headers).timeout(call.patience);
         // A GET with an empty body would still have a length.
         if !call.body.is_empty() {
             request = request.body(call.body);
@@ -223,6 +216,21 @@ impl OutgoingClient {
         }
         Ok(answer)
     }
+}
+
+fn client(resolver: Resolver<impl Lookup>) -> Result<Client, OutgoingError> {
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(Policy::none())
+        .referer(false)
+        .no_proxy()
+        .dns_resolver(resolver)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TOTAL_TIMEOUT)
+        .http1_max_headers(MAX_HEADERS)
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
+        .build()
+        .map_err(|_| OutgoingError::Setup)
 }
 
 fn fault(error: &reqwest::Error) -> OutgoingError {

@@ -39,21 +39,28 @@ pub(super) struct NoAddress;
 pub(super) struct Resolver<L> {
     rules: Arc<ReceiverRules>,
     lookup: L,
+    is_allowed: fn(&ReceiverRules, IpAddr) -> bool,
 }
 
 impl<L: Lookup> Resolver<L> {
+    /// For connections that are encrypted.
     pub(super) fn new(rules: Arc<ReceiverRules>, lookup: L) -> Self {
-        Self { rules, lookup }
+        Self { rules, lookup, is_allowed: ReceiverRules::allows }
+    }
+
+    /// For those that are not.
+    pub(super) fn plain(rules: Arc<ReceiverRules>, lookup: L) -> Self {
+        Self { is_allowed: ReceiverRules::is_near, ..Self::new(rules, lookup) }
     }
 }
 
 impl<L: Lookup> Resolve for Resolver<L> {
     fn resolve(&self, name: Name) -> Resolving {
         let found = self.lookup.lookup(name.as_str().to_owned());
-        let rules = Arc::clone(&self.rules);
+        let (rules, is_allowed) = (Arc::clone(&self.rules), self.is_allowed);
         Box::pin(async move {
             // The port of the URL takes the place of 0.
-            let found = found.await?.into_iter().filter(|address| rules.allows(*address));
+            let found = found.await?.into_iter().filter(|address| is_allowed(&rules, *address));
             let allowed: Vec<SocketAddr> = found.map(|it| SocketAddr::new(it, 0)).collect();
             if allowed.is_empty() {
                 return Err(NoAddress.into());

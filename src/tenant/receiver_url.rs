@@ -18,6 +18,8 @@ mod tests;
 const MAX_BYTES: usize = 2_048;
 /// The port of https.
 const HTTPS: u16 = 443;
+/// The port of plain HTTP.
+const HTTP: u16 = 80;
 /// The port of NATS.
 const NATS: u16 = 4222;
 
@@ -181,6 +183,33 @@ impl ReceiverRules {
             return Err("the port is not an allowed one");
         }
         Ok(parsed)
+    }
+
+    /// The URL of a session store, if it may be connected to: over https as any
+    /// receiver, and over plain HTTP in allowed networks, where such stores are kept
+    /// apart from everybody else. A name is judged by its addresses, at each
+    /// connection.
+    ///
+    /// # Errors
+    ///
+    /// The rule that it breaks, in words.
+    pub fn check_store(&self, url: &str) -> Result<Url, &'static str> {
+        let Some(rest) = url.strip_prefix("http://").filter(|_| !self.networks.is_empty()) else {
+            return self.check(url);
+        };
+        let parsed = Url::parse(url).map_err(|_| "not a URL")?;
+        // Judged as https, because then an address is read as the client would; that
+        // has another port if none is named.
+        let judged = self.check(&format!("https://{rest}"))?;
+        if parsed.port().is_none() && !self.ports.contains(&HTTP) {
+            return Err("the port is not an allowed one");
+        }
+        let host = judged.host_str().unwrap_or_default();
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        match address.is_ok_and(|address| !self.is_near(address)) {
+            true => Err("only https is allowed to a public address"),
+            false => Ok(parsed),
+        }
     }
 
     /// The URL of a NATS server, if it may be connected to: `tls` as https is, and

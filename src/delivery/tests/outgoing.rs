@@ -95,6 +95,26 @@ async fn a_public_name_does_not_lead_to_this_machine() {
 }
 
 #[tokio::test]
+async fn what_is_not_encrypted_goes_to_allowed_networks_alone() {
+    // E17
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let networks = || vec!["127.0.0.0/8".parse().unwrap()];
+    let rules = || ReceiverRules::default().with_networks(networks()).with_ports(&[port]);
+    let url = format!("http://store.internal:{port}/revoke");
+    // Allowed are public addresses too, but not without encryption.
+    let lookup = Rebinding::new(&[&["93.184.216.34", "127.0.0.1"], &["93.184.216.34"]]);
+    let client = OutgoingClient::resolving(rules(), lookup).unwrap();
+    let post = || client.post(&url, HeaderMap::new(), String::new());
+
+    let (first, ()) = tokio::join!(post(), answer(&listener, OK));
+    let second = post().await;
+
+    assert_eq!(first.unwrap().status, 202);
+    assert_eq!(second.unwrap_err(), OutgoingError::NoAddress);
+}
+
+#[tokio::test]
 async fn a_redirect_leads_nowhere() {
     // E17, A91
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

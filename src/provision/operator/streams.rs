@@ -162,6 +162,11 @@ impl Operator {
         self.receiver_rules.check(url).map(|_| ()).map_err(refused_url)
     }
 
+    /// Whether the session store at `url` may be commanded.
+    pub(super) fn check_store_url(&self, url: &str) -> Result<(), OperatorError> {
+        self.receiver_rules.check_store(url).map(|_| ()).map_err(refused_url)
+    }
+
     /// Whether events may be sent to the bus at `url`.
     pub(super) fn check_bus_url(&self, url: &str) -> Result<(), OperatorError> {
         self.receiver_rules.check_bus(url).map(|_| ()).map_err(refused_url)

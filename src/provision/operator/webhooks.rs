@@ -374,6 +374,7 @@ impl Operator {
     ) -> Result<StreamId, OperatorError> {
         match new.kind {
             SinkKind::Nats => self.check_bus_url(&new.endpoint_url)?,
+            kind if kind.is_connector() => self.check_store_url(&new.endpoint_url)?,
             _ => self.check_receiver_url(&new.endpoint_url)?,
         }
         let owner: TenantId = self.tenant_row(tenant).await?.id;

@@ -250,3 +250,32 @@ fn a_bus_is_reached_over_tls_and_near_by_without() {
     let url = ReceiverRules::default().check_bus("tls://nats.example").unwrap();
     assert_eq!(url.as_str(), "tls://nats.example:4222");
 }
+
+#[test]
+fn a_session_store_is_reached_over_https_and_in_allowed_networks_without() {
+    let near = || {
+        let networks = vec!["10.1.0.0/16".parse().unwrap()];
+        ReceiverRules::default().with_networks(networks).with_ports(&[3567])
+    };
+    for (url, usually, near_by) in [
+        ("https://store.example", true, true),
+        ("https://10.1.2.3", false, true),
+        ("http://store.internal:3567/core", false, true),
+        ("http://10.1.2.3:3567", false, true),
+        ("http://10.1.2.3", false, false),
+        ("http://10.1.2.3:80", false, false),
+        ("http://10.2.2.3:3567", false, false),
+        ("http://93.184.216.34:3567", false, false),
+        ("http://127.0.0.1:3567", false, false),
+        ("http://localhost:3567", false, false),
+        ("http://0x0a.1.2.3:3567", false, false),
+        ("http://user:word@10.1.2.3:3567", false, false),
+        ("http://metadata.google.internal:3567", false, false),
+        ("ftp://10.1.2.3:3567", false, false),
+    ] {
+        assert_eq!(ReceiverRules::default().check_store(url).is_ok(), usually, "{url}");
+        assert_eq!(near().check_store(url).is_ok(), near_by, "{url} near by");
+        let is_encrypted = url.starts_with("https");
+        assert_eq!(near().check(url).is_ok(), near_by && is_encrypted, "{url} is told events");
+    }
+}
