@@ -166,6 +166,7 @@ on_both_databases! {
         later(broken).await.expect_error(400, Some("invalidSyntax"));
     }
 
+    // E28
     async fn a_bulk_request_is_told_operation_by_operation(app: TestApp) {
         let acme = app.new_tenant().await;
         let receiver = Receiver::start().await;
@@ -177,16 +178,18 @@ on_both_databases! {
             "data": { "displayName": "g", "members": [{ "value": "bulkId:ann" }] } });
         let body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
-            "Operations": [group, user("ann"), user("ann"), { "method": "GET", "path": "/Users" }],
+            "Operations": [group, user("ann"), user("ann"), { "method": "GET", "path": "/Users" },
+                user("b"), user("c"), user("d"), user("e"), user("f"), user("g")],
         });
 
         let txn = accepted(&acme, &later(acme.request(Method::POST, "/Bulk").json(body)).await);
 
         let results = results(&acme, &txn).await;
         let statuses: Vec<&str> = results.iter().map(|it| it["status"].as_str().unwrap()).collect();
-        assert_eq!(statuses, ["201", "201", "400", "400"]);
-        let told = wait_for(&receiver, 4).await;
-        assert_eq!(told.len(), 4);
+        assert_eq!(statuses[..4], ["201", "201", "400", "400"]);
+        assert!(results.iter().all(|it| it["response"].is_object() == (it["status"] == "400")));
+        let told = wait_for(&receiver, 10).await;
+        assert_eq!(told.len(), 10);
         for (place, result) in results.iter().enumerate() {
             // R504: from zero, in the order of the request, which was not that of the work.
             assert_eq!(&told[&format!("{txn}:{place}")]["events"][ASYNC], result);

@@ -126,6 +126,7 @@ on_both_databases! {
         assert!(waited < Duration::from_secs(1), "woken after {waited:?}");
     }
 
+    // E19
     async fn an_answer_has_one_change_of_a_subject(app: TestApp) {
         let acme = app.new_tenant().await;
         let poller = Poller::open(&app, &acme).await;
