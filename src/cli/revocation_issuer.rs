@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::Value;
 
 use super::{failure::Failure, output::Output};
@@ -26,6 +26,7 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("keys").required(true).args(["jwks_file", "jwks_uri"])))]
 pub(super) struct New {
     /// The tenant.
     tenant: String,
@@ -35,10 +36,10 @@ pub(super) struct New {
     #[arg(long)]
     subject: Option<String>,
     /// File with its public keys, a JSON Web Key Set (RFC 7517).
-    #[arg(long, value_name = "FILE", required_unless_present = "jwks_uri")]
+    #[arg(long, value_name = "FILE")]
     jwks_file: Option<PathBuf>,
     /// Where its public keys are.
-    #[arg(long, value_name = "URL", conflicts_with = "jwks_file")]
+    #[arg(long, value_name = "URL")]
     jwks_uri: Option<String>,
 }
 

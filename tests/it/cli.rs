@@ -199,6 +199,28 @@ fn webhooks_and_connectors_are_kept_from_the_shell() {
 }
 
 #[test]
+fn an_identity_provider_is_trusted_from_the_shell() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    let of = |rest: &[&'static str]| [&["revocation-issuer"], rest].concat();
+    let (show, issuer) = (of(&["show", "acme"]), "https://acme.okta.com");
+    assert_ne!(shell.run(&show).code, Some(0), "nobody is trusted at first");
+    let key = json!({ "kty": "EC", "crv": "P-256", "kid": "one", "alg": "ES256",
+        "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
+    fs::write(shell.path().join("keys.json"), json!({ "keys": [key] }).to_string()).unwrap();
+
+    let set = shell.json(&of(&["set", "acme", issuer, "--jwks-file", "keys.json"]));
+
+    assert_eq!((&set["issuer"], &set["keys"]), (&json!(issuer), &json!(["one"])));
+    assert_eq!(shell.json(&show), set);
+    shell.fail(&of(&["set", "acme", issuer]), 2, "--jwks-uri");
+    shell.fail(&of(&["set", "acme", issuer, "--jwks-file", "none.json"]), 1, "none.json");
+    shell.say(&of(&["delete", "acme"]));
+    assert_ne!(shell.run(&show).code, Some(0));
+}
+
+#[test]
 fn what_cannot_be_done_is_one_line_and_a_code() {
     let shell = Shell::new();
     shell.say(&["tenant", "create", "acme"]);

@@ -299,6 +299,27 @@ on_both_databases! {
             admin.send_with(Method::PUT, &acme, path, wrong).await.expect(400);
         }
     }
+
+    async fn an_issuer_that_asks_too_often_is_told_so(app: TestApp) {
+        let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
+        let admin = Admin::new(&app).await;
+        let provider = Provider::new();
+        for tenant in [&acme, &globex] {
+            admin.trust(tenant, &provider).await;
+            user(tenant, "barbara").await;
+        }
+        let nobody = json!({ "sub_id": { "format": "opaque" } });
+        for _ in 0..600 {
+            call(&app, &acme, &provider.good(&acme), nobody.clone()).await.expect(400);
+        }
+
+        let refused = call(&app, &acme, &provider.good(&acme), email("barbara")).await;
+
+        assert_eq!(refused.status, 429);
+        let seconds: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=60).contains(&seconds), "{seconds}");
+        call(&app, &globex, &provider.good(&globex), email("barbara")).await.expect(204);
+    }
 }
 
 /// Keys that nobody needs.
