@@ -23,6 +23,7 @@ mod m20261123_000015_receiver;
 mod m20261123_000016_delivery_care;
 mod m20261123_000017_deprovisioning;
 mod m20261123_000018_key_states;
+mod m20261124_000019_brake;
 mod sql;
 
 /// The steps in order.
@@ -51,6 +52,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000017_deprovisioning::Migration),
             Box::new(m20261123_000018_key_states::Migration),
             Box::new(m20261123_000016_delivery_care::Migration),
+            Box::new(m20261124_000019_brake::Migration),
         ]
     }
 }

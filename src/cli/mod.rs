@@ -6,6 +6,7 @@
 //! settings are wrong.
 
 mod application;
+mod brake;
 mod connection;
 mod connector;
 mod duration;
@@ -84,6 +85,9 @@ enum Command {
     /// Applications that a tenant's people use, and the groups that let them in.
     #[command(subcommand)]
     Application(application::Command),
+    /// The brake: how many people a tenant's directories may deprovision in a time.
+    #[command(subcommand)]
+    Brake(brake::Command),
     /// Keys that sign a tenant's events, and their replacement.
     #[command(subcommand)]
     Key(key::Command),
@@ -167,6 +171,9 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Token(command) => token::run(command, &open(sources).await?, output).await?,
         Command::Application(command) => {
             application::run(command, &open(sources).await?, output).await?;
+        }
+        Command::Brake(command) => {
+            brake::run(command, &open(sources).await?, output).await?;
         }
         Command::Key(command) => key::run(command, &open(sources).await?, output).await?,
         Command::Receiver(command) => receiver::run(command, &open(sources).await?, output).await?,

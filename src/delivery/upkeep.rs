@@ -7,6 +7,7 @@
 //! | an event | as a delivery that was made, and as long as a stream holds it |
 //! | a notice that a paused stream holds | 7 days, or until the stream holds 100,000 events |
 //! | any other event that a paused stream holds | until the stream is resumed or deleted |
+//! | who was deprovisioned, for the brake | 7 days |
 //! | the audit | for ever |
 //!
 //! The limits of paused streams are those that CAEP Interoperability Profile
@@ -23,6 +24,7 @@ use crate::{
     clock::Clock,
     store::{Ages, HoldLimit, Store, StoreError},
     telemetry::causes,
+    tenant::LONGEST_WINDOW,
 };
 
 const DAY: Duration = Duration::from_hours(24);
@@ -84,6 +86,7 @@ impl Upkeep {
                 seen = last;
                 tokio::time::sleep(BREATH).await;
             }
+            store.forget_deprovisioned(self.ago(LONGEST_WINDOW)).await?;
         }
         let limit = HoldLimit { before_us: self.ago(HELD), count: self.most_held };
         for (tenant, stream) in self.store.paused_streams().await? {

@@ -82,6 +82,9 @@ pub enum EventUri {
     /// A receiver has not confirmed for five minutes that sessions ended: an event of
     /// our own, for those who look after receivers.
     RevocationOverdue,
+    /// More people were to be deprovisioned than the tenant lets go in a time, and the
+    /// rest is held: an event of our own, for those who decide.
+    DeprovisioningHeld,
     /// A test of the stream (SSF 1.0 §8.1.4).
     Verification,
     /// The stream's status changed (SSF 1.0 §8.1.5).
@@ -90,7 +93,7 @@ pub enum EventUri {
 
 impl EventUri {
     /// Every type.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::SessionRevoked,
         Self::AccountDisabled,
         Self::AccountEnabled,
@@ -115,6 +118,7 @@ impl EventUri {
         Self::ProvDeactivate,
         Self::AsyncResponse,
         Self::RevocationOverdue,
+        Self::DeprovisioningHeld,
         Self::Verification,
         Self::StreamUpdated,
     ];
@@ -146,6 +150,7 @@ impl EventUri {
             Self::ProvDeactivate => scim!("prov:deactivate"),
             Self::AsyncResponse => scim!("misc:asyncresp"),
             Self::RevocationOverdue => "urn:x-muster:event:revocation-overdue",
+            Self::DeprovisioningHeld => "urn:x-muster:event:deprovisioning-held",
             Self::Verification => ssf!("verification"),
             Self::StreamUpdated => ssf!("stream-updated"),
         }

@@ -28,6 +28,8 @@ use crate::{
 const INSUFFICIENT_SCOPE: &str = "Bearer realm=\"muster\", error=\"insufficient_scope\"";
 /// Seconds after which a client may try again when the database is away.
 const RETRY_AFTER: &str = "5";
+/// Seconds after which a directory may ask again for what the brake holds: people decide.
+const RETRY_HELD: &str = "300";
 
 /// A refusal, ready to be answered.
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl From<ScimError> for Refusal {
             ScimError::TooManyWaiting { .. } => {
                 Some((header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER)))
             }
+            ScimError::Held => Some((header::RETRY_AFTER, HeaderValue::from_static(RETRY_HELD))),
             _ => None,
         };
         Self { scim_type, header, ..Self::new(status, error.to_string()) }
@@ -166,6 +169,10 @@ impl ApiResponse for ScimFailure {
             (412, "The resource has another version than the precondition asks for."),
             (413, "The body is larger than the limit."),
             (415, "The body is not JSON."),
+            (
+                429,
+                "Too much waits, or the brake holds the person; `Retry-After` says when to try again.",
+            ),
             (501, "This server does not offer that part of the protocol."),
             (503, "The database is away; `Retry-After` says when to try again."),
         ];

@@ -20,7 +20,7 @@ use std::time::Duration;
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route,
     endpoint::{DynEndpoint, ToDynEndpoint},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, Version, header},
 };
 use tokio::time::timeout;
 
@@ -118,8 +118,18 @@ impl Endpoint for Public {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let told = Told::of(&request);
-        let answer =
-            async { timeout(DEADLINE, self.answer(request)).await.unwrap_or_else(|_| late()) };
+        let is_http1 = request.version() < Version::HTTP_2;
+        let answer = async {
+            let answered = timeout(DEADLINE, self.answer(request)).await;
+            let mut response = answered.unwrap_or_else(|_| late());
+            if is_http1 && response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                // The rest of the body is not read: who sends the next request on this
+                // connection would lose it (RFC 9112 §9.6).
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            response
+        };
         Ok(told.tell(answer).await)
     }
 }

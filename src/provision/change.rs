@@ -84,7 +84,8 @@ impl Provisioner {
                     this.modify_in(tx, &access, id, work, stamp).await
                 })
             })
-            .await?;
+            .await;
+        let written = self.or_hold(access, id, W::ACTION, written).await?;
         let mut answer = self.show(access, &written.stored, terms, W::ACTION).await?;
         self.log.tell(&access.caller, &written.ignored);
         answer.ignored = written.ignored;
@@ -133,6 +134,9 @@ impl Provisioner {
         let mut change = self.change::<W>(access, &after, documents, members.changes, &stamp.txn);
         let changed = change.audit.attributes.clone();
         let subjects = subjects(access, id, documents);
+        if subjects.0.active && !subjects.1.active {
+            self.brake(tx, access, id, stamp.at_us).await?;
+        }
         let version = after.version.etag();
         let told = Told {
             happened: Some(match W::ACTION {

@@ -37,7 +37,8 @@ impl Provisioner {
         let known = access.id(id)?;
         let (this, acting) = (self.clone(), access.clone());
         let shared = Arc::new((preconditions, self.stamp()));
-        self.store
+        let deleted = self
+            .store
             .tenant(access.caller.tenant)
             .write(move |tx| {
                 let (this, access, shared) = (this.clone(), acting.clone(), Arc::clone(&shared));
@@ -46,7 +47,8 @@ impl Provisioner {
                     this.delete_in(tx, &access, known, preconditions, stamp).await
                 })
             })
-            .await
+            .await;
+        self.or_hold(access, known, "delete", deleted).await
     }
 
     /// As [`Provisioner::delete`], in a transaction.
@@ -76,6 +78,9 @@ impl Provisioner {
         let before = subject(&access.resource_type, id, &document, settings);
         if before.is_user() && !before.active {
             tx.rearm_person(id, stamp.at_us).await?;
+        }
+        if before.active {
+            self.brake(tx, access, id, stamp.at_us).await?;
         }
         let addresses = own_addresses(&access.resource_type, &document, settings);
         tx.free_addresses(id, &addresses, stamp.at_us).await?;

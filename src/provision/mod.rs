@@ -5,6 +5,7 @@
 //! or none does.
 
 mod asynchronous;
+mod brake;
 mod bulk;
 mod change;
 mod create;

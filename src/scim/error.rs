@@ -133,6 +133,12 @@ pub enum ScimError {
         /// The limit.
         limit: i64,
     },
+    /// More people were deprovisioned than the tenant lets go in a time.
+    #[error(
+        "this person is not deprovisioned yet: more people went in a short time than this tenant \
+         allows, and an administrator has to release the rest; keep trying"
+    )]
+    Held,
     /// The credential does not carry the right (RFC 6750 §3.1).
     #[error("this token lacks the scope {scope}")]
     LacksScope {
@@ -167,7 +173,7 @@ impl ScimError {
             Self::Uniqueness { .. } => 409,
             Self::PreconditionFailed { .. } => 412,
             Self::TooLarge { .. } | Self::TooManyOperations { .. } => 413,
-            Self::TooManyWaiting { .. } => 429,
+            Self::TooManyWaiting { .. } | Self::Held => 429,
             Self::NotImplemented(_) => 501,
         }
     }
@@ -194,6 +200,7 @@ impl ScimError {
             | Self::TooLarge { .. }
             | Self::TooManyOperations { .. }
             | Self::TooManyWaiting { .. }
+            | Self::Held
             | Self::NotImplemented(_) => None,
         }
     }

@@ -36,6 +36,7 @@ pub(super) const fn bit(uri: EventUri) -> i64 {
         EventUri::ProvPatchFull => 1 << 21,
         EventUri::ProvPutFull => 1 << 22,
         EventUri::RevocationOverdue => 1 << 23,
+        EventUri::DeprovisioningHeld => 1 << 24,
         // About a stream, not about a resource: sent to that stream alone.
         EventUri::Verification | EventUri::StreamUpdated => 0,
     }

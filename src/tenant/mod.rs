@@ -4,6 +4,7 @@
 //! service keeps its SHA-256 only. Which tenant a request acts for comes from the
 //! credential, never from what the client writes.
 
+mod brake;
 mod keys;
 pub mod receiver_url;
 mod settings;
@@ -19,6 +20,7 @@ use crate::{
     scim::{dialect::Dialect, resource::ResourceId, schema::Registry},
 };
 
+pub use brake::{ALWAYS, BrakeSettings, LONGEST_WINDOW};
 pub use keys::KeyTimes;
 pub use settings::{ConnectionSettings, MediaType, PatchResponse, Settings, SettingsError};
 pub use token::{Token, TokenHash, TokenKind};

@@ -388,6 +388,45 @@ on_both_databases! {
         }
     }
 
+    async fn a_brake_is_set_and_decided_about(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        let acme = app.new_tenant().await;
+        let path = |rest: &str| format!("/tenants/{}/brake{rest}", acme.name());
+        let users = [acme.create("Users", json!({ "userName": "ann", "active": true })).await,
+            acme.create("Users", json!({ "userName": "bob", "active": true })).await];
+        assert_eq!(admin.get(&path("")).await["state"], "off");
+        admin.post(&path("/release"), Value::Null).await.expect_problem(409, "no brake");
+        let change = async |body: Value| admin.send(Method::PATCH, &path(""), body).await;
+
+        let set = change(json!({ "people": 1, "window_s": 600 })).await.expect(200);
+
+        assert_eq!(set["state"], "watching");
+        assert_eq!((&set["people"], &set["window_s"]), (&json!(1), &json!(600)));
+        change(json!({ "people": 0 })).await.expect_problem(400, "people");
+        change(json!({ "persons": 1 })).await.expect_problem(400, "persons");
+        admin.post(&path("/reject"), Value::Null).await.expect_problem(409, "watching");
+        acme.delete(&users[0]).await.expect(204);
+        acme.delete(&users[1]).await.expect_error(429, None);
+        let held = admin.get(&path("/held")).await;
+        let item = &held["items"][0];
+        assert_eq!((&item["user_name"], &item["action"]), (&json!("bob"), &json!("delete")));
+        assert!(item["actor"].as_str().unwrap().starts_with("token:"));
+        let after = format!("/held?after={}", users[1].id());
+        assert_eq!(admin.get(&path(&after)).await["items"], json!([]));
+        admin.send(Method::GET, &path("/held?after=x"), Value::Null).await
+            .expect_problem(400, "after");
+        let read = admin.get(&path("")).await;
+        assert_eq!((&read["state"], &read["held"]), (&json!("held"), &json!(1)));
+        let rejected = admin.post(&path("/reject"), Value::Null).await.expect(200);
+        assert_eq!(rejected["state"], "rejected");
+        admin.post(&path("/release?seconds=0"), Value::Null).await.expect_problem(400, "");
+        let released = admin.post(&path("/release?seconds=60"), Value::Null).await.expect(200);
+        assert_eq!((&released["state"], released["until"].is_string()), (&json!("released"), true));
+        acme.delete(&users[1]).await.expect(204);
+        let reset = admin.post(&path("/reset"), Value::Null).await.expect(200);
+        assert_eq!((&reset["state"], &reset["held"]), (&json!("watching"), &json!(0)));
+    }
+
     async fn events_are_listed_in_order_and_without_names(app: TestApp) {
         let admin = Admin::new(&app).await;
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
@@ -433,7 +472,7 @@ on_both_databases! {
     async fn every_operation_needs_a_token_first(app: TestApp) {
         let admin = Admin::new(&app).await;
         let operations = operations(&admin).await;
-        assert_eq!(operations.len(), 65, "each has a test here: {operations:?}");
+        assert_eq!(operations.len(), 71, "each has a test here: {operations:?}");
         for token in ["", "bad"] {
             let stranger = Admin { app: app.clone(), token: token.to_owned() };
             for (method, path) in &operations {

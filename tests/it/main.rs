@@ -20,6 +20,7 @@ mod architecture;
 mod asking;
 mod asynchronous;
 mod attacks;
+mod brake;
 mod bulk;
 mod canary;
 mod cli;

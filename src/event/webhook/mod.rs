@@ -13,6 +13,7 @@
 //! | … of the address | `scim.user.email_changed` |
 //! | `feed:add`, `feed:remove` | `scim.user.access_changed` |
 //! | `revocation-overdue` | `scim.user.revocation_overdue` |
+//! | `deprovisioning-held` | `scim.user.deprovisioning_held` |
 //! | `verification` | `endpoint.ping` |
 //!
 //! Every other event is told by one of these of the same change, and has no type.
@@ -52,6 +53,8 @@ pub enum WebhookType {
     UserSessionsRevoked,
     /// A receiver has not confirmed that a user's sessions ended.
     UserRevocationOverdue,
+    /// A user is not deprovisioned, and nobody after, until somebody decides.
+    UserDeprovisioningHeld,
     /// A group was created.
     GroupCreated,
     /// A group's name or members changed.
@@ -70,7 +73,7 @@ pub enum WebhookType {
 
 impl WebhookType {
     /// Every type that an endpoint can ask for.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::UserCreated,
         Self::UserUpdated,
         Self::UserDeactivated,
@@ -80,6 +83,7 @@ impl WebhookType {
         Self::UserAccessChanged,
         Self::UserSessionsRevoked,
         Self::UserRevocationOverdue,
+        Self::UserDeprovisioningHeld,
         Self::GroupCreated,
         Self::GroupUpdated,
         Self::GroupDeleted,
@@ -100,6 +104,7 @@ impl WebhookType {
             Self::UserAccessChanged => "scim.user.access_changed",
             Self::UserSessionsRevoked => "scim.user.sessions_revoked",
             Self::UserRevocationOverdue => "scim.user.revocation_overdue",
+            Self::UserDeprovisioningHeld => "scim.user.deprovisioning_held",
             Self::GroupCreated => "scim.group.created",
             Self::GroupUpdated => "scim.group.updated",
             Self::GroupDeleted => "scim.group.deleted",
@@ -138,6 +143,7 @@ impl WebhookType {
             EventUri::FeedAdd | EventUri::FeedRemove => Some(Self::UserAccessChanged),
             EventUri::TokenClaimsChange => of_claims(payload),
             EventUri::RevocationOverdue => Some(Self::UserRevocationOverdue),
+            EventUri::DeprovisioningHeld => Some(Self::UserDeprovisioningHeld),
             EventUri::Verification => Some(Self::Ping),
             _ => None,
         }
@@ -163,6 +169,7 @@ impl WebhookType {
             }
             Self::UserSessionsRevoked => &[EventUri::SessionRevoked],
             Self::UserRevocationOverdue => &[EventUri::RevocationOverdue],
+            Self::UserDeprovisioningHeld => &[EventUri::DeprovisioningHeld],
             Self::Ping => &[EventUri::Verification],
         }
     }
@@ -267,6 +274,11 @@ impl Message<'_> {
             }
             WebhookType::UserRevocationOverdue => {
                 for name in ["deprovisioning", "receivers"] {
+                    put(name, self.payload.get(name).cloned().unwrap_or_default());
+                }
+            }
+            WebhookType::UserDeprovisioningHeld => {
+                for name in ["deprovisioned", "limit", "window_s", "actor"] {
                     put(name, self.payload.get(name).cloned().unwrap_or_default());
                 }
             }

@@ -16,6 +16,13 @@ const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 #[oai(ty = "bearer", rename = "operator_token", checker = "was_checked")]
 pub(super) struct OperatorToken(pub(super) OperatorCaller);
 
+impl OperatorToken {
+    /// Who it is, for the audit trail.
+    pub(super) fn actor(&self) -> String {
+        format!("operator:{}", self.0.credential)
+    }
+}
+
 /// Who knows which tokens are an operator's.
 pub(super) trait Accepted: Send + Sync {
     /// Whose `token` is, if it is valid now.

@@ -8,6 +8,7 @@
 mod allow;
 mod applications;
 mod authenticate;
+mod brake;
 mod connections;
 mod connectors;
 mod events;
@@ -56,6 +57,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         schemas::Schemas,
         events::Events,
         people::People,
+        brake::Brakes,
         receipts::Receipts,
         revocation_issuer::RevocationIssuers,
     );

@@ -82,7 +82,7 @@ impl People {
         reason: Query<Option<String>>,
         operator: Data<&Operator>,
     ) -> Result<Accepted, Failure> {
-        let actor = format!("operator:{}", token.0.credential);
+        let actor = token.actor();
         let person = (NameKind::Id, id.as_str());
         let revoked = operator.revoke_sessions(&tenant, person, reason.as_deref(), &actor).await?;
         Ok(Accepted::Revoked(Json(view(&revoked)?), revoked.receipt))
@@ -102,7 +102,7 @@ impl People {
         body: Json<Compromise>,
         operator: Data<&Operator>,
     ) -> Result<Told, Failure> {
-        let actor = format!("operator:{}", token.0.credential);
+        let actor = token.actor();
         let because = (body.reason.as_deref(), actor.as_str());
         let person = (NameKind::Id, id.as_str());
         let credential = &body.credential_type;
@@ -123,7 +123,7 @@ impl People {
         id: Path<String>,
         operator: Data<&Operator>,
     ) -> Result<Told, Failure> {
-        let actor = format!("operator:{}", token.0.credential);
+        let actor = token.actor();
         let person = (NameKind::Id, id.as_str());
         let said = operator.require_credential_change(&tenant, person, &actor).await?;
         Ok(Told::Said(Json(view(&said)?)))

@@ -65,11 +65,32 @@ impl Provisioner {
                 Ok(())
             }
             Err(Stopped { place: Some(place), error: ProvisionError::Scim(error) }) => {
+                if error == ScimError::Held {
+                    self.hold_operation(tx, job, place, stamp).await?;
+                }
                 self.fail(job, &places, place, &error, progress);
                 Ok(())
             }
             Err(stopped) => Err(stopped.error),
         }
+    }
+
+    /// Notes whom an operation would have deprovisioned.
+    async fn hold_operation(
+        &self,
+        tx: &TenantTx,
+        job: &Job,
+        place: usize,
+        stamp: &Stamp,
+    ) -> Result<(), ProvisionError> {
+        let Some(Ok(operation)) = job.operation(place) else { return Ok(()) };
+        let access = job.access(operation);
+        let id = existing(job, &access, operation)?;
+        let action = match operation.method {
+            Method::Delete => "delete",
+            Method::Post | Method::Put | Method::Patch => "change",
+        };
+        Ok(self.hold_in(tx, &access, id, (action, stamp.at_us)).await?)
     }
 
     /// Records that `place` failed, and with it the others that refer to it.

@@ -3,6 +3,7 @@
 //! The command line and the admin API are two faces of these use cases.
 
 mod applications;
+mod brake;
 mod connections;
 mod connectors;
 mod event_settings;
@@ -33,6 +34,7 @@ use crate::{
 };
 
 pub use applications::ApplicationChange;
+pub use brake::{BrakeDecision, BrakeRecord, HeldRecord};
 pub use connections::ConnectionChange;
 pub use connectors::{ConnectorRecord, KillsRecord, NewConnector, RehearsedEvent};
 pub use letters::{DeadLetterRecord, Letters, Moved, Replay, ReplayStart};

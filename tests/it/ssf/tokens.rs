@@ -51,7 +51,8 @@ on_both_databases! {
             assert_eq!(answer.text("error"), "invalid_client");
         }
         let huge = format!("{GRANT}&x={}", "y".repeat(100_000));
-        client.grant(id, secret, &huge).await.expect(413);
+        let refused = client.grant(id, secret, &huge).await.expect(413);
+        assert_eq!(refused.headers["connection"], "close");
         let in_query = app.http().post(format!("{url}?{GRANT}")).basic_auth(id, Some(secret));
         answered(in_query).await.expect(400);
         let get = answered(app.http().get(&url)).await.expect(405);

@@ -204,6 +204,11 @@ fn check_payload(kind: EventUri, payload: &Map<String, Value>, issued: i64) -> C
             demand(!receivers.is_empty() && receivers.iter().all(Value::is_string), "receivers")?;
             text(payload, "deprovisioning").map(drop)
         }
+        EventUri::DeprovisioningHeld => {
+            let count = |name: &str| payload.get(name).is_some_and(Value::is_u64);
+            demand(count("deprovisioned") && count("limit") && count("window_s"), "counts")?;
+            text(payload, "actor").map(drop)
+        }
         EventUri::Verification => only(payload, &["state"], "the event"),
         EventUri::StreamUpdated => is("status", &["enabled", "paused", "disabled"]),
         EventUri::AsyncResponse => text(payload, "method").and(text(payload, "status")).map(drop),
