@@ -28,7 +28,7 @@ use muster::{
         schema::{Registry, ResourceType},
     },
     store::{self, Location, MigrateCommand, NewTenantRow, SealedKey, Store, StoreError},
-    tenant::{Caller, Scope},
+    tenant::{AllowedNetworks, Caller, Scope},
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -221,6 +221,7 @@ async fn directory() -> (TempDir, Provisioner, Access) {
         credential: Uuid::nil(),
         connection: Uuid::nil(),
         subject: None,
+        networks: AllowedNetworks::default(),
         dialect: Dialect::Generic,
         settings: Arc::default(),
         events: Arc::default(),

@@ -158,6 +158,7 @@ impl App {
             poller,
             fence,
             revocation,
+            proxies: settings.trusted_proxies.0.into(),
             max_body_bytes: settings.max_body_bytes,
         })
     }

@@ -103,6 +103,9 @@ settings! {
     /// Whether plain HTTP may listen beyond loopback, for instance behind a proxy.
     /// Default false.
     insecure_http: bool = false,
+    /// Networks of the proxies in front, whose `X-Forwarded-For` is believed, such as
+    /// `10.1.0.0/16`; it matters to tokens that are limited to networks. Default: none.
+    trusted_proxies: Networks = Networks::default(),
     /// File with the key that encrypts signing keys and receiver secrets in the database;
     /// made at the first start. Default `./muster.key`.
     secret_key_file: PathBuf = PathBuf::from("./muster.key"),

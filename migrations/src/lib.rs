@@ -24,6 +24,8 @@ mod m20261123_000016_delivery_care;
 mod m20261123_000017_deprovisioning;
 mod m20261123_000018_key_states;
 mod m20261124_000019_brake;
+mod m20261124_000020_credential_networks;
+mod m20261124_000021_audit_resource;
 mod sql;
 
 /// The steps in order.
@@ -53,6 +55,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000018_key_states::Migration),
             Box::new(m20261123_000016_delivery_care::Migration),
             Box::new(m20261124_000019_brake::Migration),
+            Box::new(m20261124_000020_credential_networks::Migration),
+            Box::new(m20261124_000021_audit_resource::Migration),
         ]
     }
 }

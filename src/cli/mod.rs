@@ -6,6 +6,7 @@
 //! settings are wrong.
 
 mod application;
+mod audit;
 mod brake;
 mod connection;
 mod connector;
@@ -120,6 +121,9 @@ enum Command {
     /// Events, in the order in which they were written.
     #[command(subcommand)]
     Events(events::Command),
+    /// The record: who changed what.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Writes the OpenAPI documents.
     Openapi(openapi::Arguments),
     /// The database schema.
@@ -175,6 +179,7 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Brake(command) => {
             brake::run(command, &open(sources).await?, output).await?;
         }
+        Command::Audit(command) => audit::run(command, &open(sources).await?, output).await?,
         Command::Key(command) => key::run(command, &open(sources).await?, output).await?,
         Command::Receiver(command) => receiver::run(command, &open(sources).await?, output).await?,
         Command::Stream(command) => stream::run(command, &open(sources).await?, output).await?,

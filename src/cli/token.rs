@@ -13,8 +13,8 @@ use super::{
     output::{Columns, Output},
 };
 use crate::{
-    provision::operator::{IssuedToken, NewToken, Operator},
-    tenant::Scope,
+    provision::operator::{IssuedToken, NewToken, Operator, OperatorError},
+    tenant::{AllowedNetworks, Scope},
 };
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +33,10 @@ pub(super) enum Command {
         /// several times for several.
         #[arg(long = "scope", value_parser = scope, default_values = ["scim.read", "scim.write"])]
         scopes: Vec<Scope>,
+        /// Network from which alone it is good, such as 203.0.113.0/24; several times for several
+        /// [default: anywhere].
+        #[arg(long = "network", value_name = "NETWORK")]
+        networks: Vec<String>,
         /// How long it works: a number and d, h, m or s.
         #[arg(long = "expires", value_parser = duration::parse, default_value = "365d")]
         expires_in: Duration,
@@ -44,6 +48,16 @@ pub(super) enum Command {
     List {
         /// The tenant.
         tenant: String,
+    },
+    /// Makes a token in place of another, which works for a while yet, and shows it, this once.
+    Rotate {
+        /// The tenant.
+        tenant: String,
+        /// The other token's id, from `token list`.
+        id: Uuid,
+        /// For how long both work, at most 30d: a number and d, h, m or s.
+        #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "1d")]
+        overlap: Duration,
     },
     /// Makes a token useless, at once.
     Revoke {
@@ -59,6 +73,7 @@ const COLUMNS: &Columns = &[
     ("CONNECTION", "connection"),
     ("USER", "user"),
     ("SCOPES", "scopes"),
+    ("FROM", "networks"),
     ("EXPIRES", "expires_at"),
     ("LAST USED", "last_used_at"),
     ("REVOKED", "revoked_at"),
@@ -78,12 +93,17 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        Command::Issue { tenant, connection, user, scopes, expires_in, label } => {
-            let new = NewToken { connection, user, scopes, expires_in, label };
+        Command::Issue { tenant, connection, user, scopes, networks, expires_in, label } => {
+            let networks = AllowedNetworks::parse(networks.iter().map(String::as_str));
+            let networks = networks.map_err(OperatorError::Invalid)?;
+            let new = NewToken { connection, user, scopes, networks, expires_in, label };
             show(&operator.issue_token(&tenant, new).await?, output)
         }
         Command::List { tenant } => {
             output.list(&operator.tokens(&tenant).await?, COLUMNS, "There are no tokens.")
+        }
+        Command::Rotate { tenant, id, overlap } => {
+            show(&operator.rotate_token(&tenant, id, overlap).await?, output)
         }
         Command::Revoke { tenant, id } => {
             operator.revoke_token(&tenant, id).await?;

@@ -192,6 +192,7 @@ async fn make_tenant(operator: &Operator, push_url: &str) -> Result<SecretString
         connection: CONNECTION.to_owned(),
         user: None,
         scopes: vec![Scope::Read, Scope::Write],
+        networks: Default::default(),
         expires_in: TOKEN_LIFE,
         label: "demo".to_owned(),
     };

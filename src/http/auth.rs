@@ -6,13 +6,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use moka::future::Cache;
 use poem::{
     Request,
     http::{HeaderValue, StatusCode, header},
 };
 
-use super::error::Refusal;
+use super::{client_address::client_address, error::Refusal};
 use crate::{
     clock::Clock,
     scim::ScimError,
@@ -35,16 +36,19 @@ const SCHEMES: [&str; 3] = ["Bearer", "Token", "SSWS"];
 pub(super) struct Authenticator {
     store: Store,
     clock: Clock,
+    /// Proxies that are believed when they say where a request comes from.
+    proxies: Arc<[IpNet]>,
     callers: Cache<TokenHash, Arc<Caller>>,
     event_callers: Cache<TokenHash, Arc<EventCaller>>,
     noted: Cache<uuid::Uuid, ()>,
 }
 
 impl Authenticator {
-    pub(super) fn new(store: Store, clock: Clock) -> Self {
+    pub(super) fn new(store: Store, clock: Clock, proxies: Arc<[IpNet]>) -> Self {
         Self {
             store,
             clock,
+            proxies,
             callers: Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build(),
             event_callers: Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build(),
             noted: Cache::builder().max_capacity(REMEMBERED).time_to_live(NOTED).build(),
@@ -67,6 +71,7 @@ impl Authenticator {
         if *caller.tenant_name != *tenant
             || caller.expires_us <= self.clock.now_us()
             || (!presented.as_bearer && !lenient)
+            || !caller.networks.allow(client_address(request, &self.proxies))
         {
             return Err(invalid_token());
         }
@@ -100,10 +105,11 @@ impl Authenticator {
                 caller
             }
         };
-        match *caller.tenant_name == *tenant && now_us < caller.expires_us && presented.as_bearer {
-            true => Ok(caller),
-            false => Err(invalid_token()),
-        }
+        let is_good = *caller.tenant_name == *tenant
+            && now_us < caller.expires_us
+            && presented.as_bearer
+            && caller.networks.allow(client_address(request, &self.proxies));
+        if is_good { Ok(caller) } else { Err(invalid_token()) }
     }
 
     async fn note_use(&self, credential: uuid::Uuid, now_us: i64) -> Result<(), Refusal> {
@@ -161,7 +167,7 @@ fn no_token() -> Refusal {
 fn invalid_token() -> Refusal {
     challenge(
         StatusCode::UNAUTHORIZED,
-        "the token is unknown, expired, revoked, or of another tenant",
+        "the token is unknown, expired, revoked, of another tenant, or not for this address",
         "Bearer realm=\"muster\", error=\"invalid_token\"",
     )
 }

@@ -6,6 +6,7 @@
 
 pub mod admin;
 mod auth;
+mod client_address;
 mod error;
 mod events;
 mod log;
@@ -15,8 +16,9 @@ mod scim;
 pub mod serve;
 pub mod tls;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use ipnet::IpNet;
 use poem::{
     Endpoint, EndpointExt, IntoResponse, Request, Response, Route,
     endpoint::{DynEndpoint, ToDynEndpoint},
@@ -60,6 +62,8 @@ pub struct Served {
     pub fence: Fence,
     /// Ending sessions for identity providers.
     pub revocation: GlobalRevocation,
+    /// Proxies that are believed when they say where a request comes from.
+    pub proxies: Arc<[IpNet]>,
     /// Largest body of a request, in bytes.
     pub max_body_bytes: usize,
 }
@@ -74,7 +78,7 @@ pub struct Public {
 impl Public {
     /// The endpoint over `served`.
     pub fn new(served: Served) -> Self {
-        let authenticator = Authenticator::new(served.store.clone(), served.clock);
+        let authenticator = Authenticator::new(served.store.clone(), served.clock, served.proxies);
         let admin = Route::new().nest("/admin", admin::route(served.operator));
         Self {
             scim: scim::Base::new(

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Change, StoreError, TenantTx, statement::Sql};
+use super::{Change, StoreError, TenantTx, View, statement::Sql};
+use crate::scim::resource::ResourceId;
 
 /// Who did something, and what it was.
 #[derive(Debug, Clone)]
@@ -15,6 +16,76 @@ pub struct AuditEntry {
     pub action: &'static str,
     /// Names of the attributes that changed; never their values.
     pub attributes: Vec<String>,
+}
+
+/// An entry as it is kept.
+#[derive(Debug, Clone)]
+pub struct AuditRow {
+    /// The entry's id; later entries have greater ones.
+    pub id: Uuid,
+    /// When it was, in microseconds since 1970.
+    pub at_us: i64,
+    /// Who: `token:<id>`, `operator:<id>` or `issuer:<name>`.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// The transaction, which the events of the change share.
+    pub txn: String,
+    /// Code of the type and id of the resource, if it was done to one.
+    pub resource: Option<(i16, ResourceId)>,
+    /// Names of the attributes that changed.
+    pub attributes: Vec<String>,
+}
+
+/// Which entries are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AuditFilter {
+    /// Those of this resource.
+    pub resource: Option<ResourceId>,
+    /// Those behind the one with this id.
+    pub after: Option<Uuid>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl View {
+    /// Entries of the tenant's record, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn audit_entries(&self, filter: AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
+        let sql = Sql::new(
+            "select id, at_us, actor, action, txn, resource_type, resource_id, attributes
+             from audit_entry where tenant_id = ?",
+        )
+        .bind(self.owner());
+        let sql = match filter.resource {
+            Some(resource) => sql.push(" and resource_id = ?").bind(resource.get()),
+            None => sql,
+        };
+        let sql = sql
+            .push(" and id > ? order by id limit ?")
+            .bind(filter.after.unwrap_or_default())
+            .bind(i64::from(filter.limit));
+        let rows = self.all(sql).await?;
+        rows.iter()
+            .map(|row| {
+                let code: Option<i16> = row.try_get_by_index(5)?;
+                let resource: Option<Uuid> = row.try_get_by_index(6)?;
+                let attributes: String = row.try_get_by_index(7)?;
+                Ok(AuditRow {
+                    id: row.try_get_by_index(0)?,
+                    at_us: row.try_get_by_index(1)?,
+                    actor: row.try_get_by_index(2)?,
+                    action: row.try_get_by_index(3)?,
+                    txn: row.try_get_by_index(4)?,
+                    resource: code.zip(resource.map(ResourceId::new)),
+                    attributes: attributes.split_whitespace().map(str::to_owned).collect(),
+                })
+            })
+            .collect()
+    }
 }
 
 impl TenantTx {

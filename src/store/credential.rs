@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::{Store, StoreError, TenantStore, statement::Sql, tenants::event_settings};
+use super::{Store, StoreError, TenantStore, View, statement::Sql, tenants::event_settings};
 use crate::{
     scim::{dialect::Dialect, resource::ResourceId},
-    tenant::{Caller, ConnectionSettings, Scope, Settings, TenantId, TokenHash},
+    tenant::{AllowedNetworks, Caller, ConnectionSettings, Scope, Settings, TenantId, TokenHash},
 };
 
 /// A credential to be kept.
@@ -23,6 +24,8 @@ pub struct NewCredential {
     pub subject: Option<ResourceId>,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// From where alone it is good.
+    pub networks: AllowedNetworks,
     /// What people call it.
     pub label: String,
     /// When it was made, in microseconds since 1970.
@@ -42,6 +45,8 @@ pub struct CredentialRow {
     pub subject: Option<ResourceId>,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// From where alone it is good.
+    pub networks: AllowedNetworks,
     /// What people call it.
     pub label: String,
     /// When it was made, in microseconds since 1970.
@@ -61,10 +66,49 @@ impl TenantStore {
     ///
     /// [`StoreError`] if the database fails.
     pub async fn insert_credential(&self, new: &NewCredential) -> Result<(), StoreError> {
+        self.run(self.insertion(new)).await.map(|_| ())
+    }
+
+    /// Keeps a credential in place of another, which ends at `ends_us` if it would not
+    /// end before; whether the other is one of the tenant's that still works.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn replace_credential(
+        &self,
+        old: Uuid,
+        ends_us: i64,
+        new: &NewCredential,
+    ) -> Result<bool, StoreError> {
+        let end = Sql::new("update credential set expires_us = ")
+            .push("case when expires_us < ? then expires_us else ? end")
+            .bind(ends_us)
+            .bind(ends_us)
+            .push(" where tenant_id = ?")
+            .bind(self.tenant.get())
+            .push(" and id = ?")
+            .bind(old)
+            .push(" and connection_id is not null and revoked_us is null and expires_us > ?")
+            .bind(new.created_us);
+        let insert = self.insertion(new);
+        self.write(move |tx| {
+            let (end, insert) = (end.clone(), insert.clone());
+            Box::pin(async move {
+                if View::run(tx, end).await? == 0 {
+                    return Ok(false);
+                }
+                View::run(tx, insert).await.map(|_| true)
+            })
+        })
+        .await
+    }
+
+    fn insertion(&self, new: &NewCredential) -> Sql {
         let tenant = self.tenant.get();
-        let sql = Sql::new(
+        Sql::new(
             "insert into credential (token_hash, id, tenant_id, connection_id, scopes, label,
-                created_us, expires_us, subject_id) values ",
+                created_us, expires_us, subject_id, networks) values ",
         )
         .rows([vec![
             new.hash.as_bytes().to_vec().into(),
@@ -76,8 +120,8 @@ impl TenantStore {
             new.created_us.into(),
             new.expires_us.into(),
             new.subject.map(ResourceId::get).into(),
-        ]]);
-        self.run(sql).await.map(|_| ())
+            new.networks.stored().into(),
+        ]])
     }
 
     /// The tenant's credentials, oldest first.
@@ -88,7 +132,7 @@ impl TenantStore {
     pub async fn credentials(&self) -> Result<Vec<CredentialRow>, StoreError> {
         let sql = Sql::new(
             "select d.id, c.name, d.scopes, d.label, d.created_us, d.expires_us, d.last_used_us,
-                d.revoked_us, d.subject_id
+                d.revoked_us, d.subject_id, d.networks
              from credential d
              left join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
              where d.receiver_id is null and d.tenant_id = ?",
@@ -109,6 +153,7 @@ impl TenantStore {
                     last_used_us: row.try_get_by_index(6)?,
                     revoked_us: row.try_get_by_index(7)?,
                     subject: row.try_get_by_index::<Option<Uuid>>(8)?.map(ResourceId::new),
+                    networks: networks(row, 9)?,
                 })
             })
             .collect()
@@ -176,7 +221,7 @@ impl Store {
     ) -> Result<Option<Caller>, StoreError> {
         let sql = Sql::new(
             "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us, c.id, c.settings,
-                d.subject_id, t.schema_version, t.event_settings
+                d.subject_id, t.schema_version, t.event_settings, d.networks
              from credential d
              join tenant t on t.id = d.tenant_id
              join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
@@ -214,6 +259,7 @@ impl Store {
             registry: self.registry(tenant, schema_version).await?,
             scopes: Scope::parse_list(&scopes).into(),
             expires_us: row.try_get_by_index(5)?,
+            networks: networks(&row, 11)?,
             subject: row.try_get_by_index::<Option<Uuid>>(8)?.map(ResourceId::new),
         }))
     }
@@ -249,4 +295,11 @@ impl Store {
             .bind(credential);
         self.run_as_operator(sql).await.map(|_| ())
     }
+}
+
+/// From where alone a credential is good, from its column.
+pub(super) fn networks(row: &QueryResult, column: usize) -> Result<AllowedNetworks, StoreError> {
+    let stored: Option<String> = row.try_get_by_index(column)?;
+    let texts = stored.as_deref().unwrap_or_default().split_whitespace();
+    AllowedNetworks::parse(texts).map_err(StoreError::Damaged)
 }

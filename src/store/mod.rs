@@ -75,7 +75,7 @@ use crate::{scim::schema::Registry, tenant::TenantId};
 
 pub use application::ApplicationRow;
 pub use async_request::{AsyncClaim, AsyncProgress, NewAsyncRequest};
-pub use audit::AuditEntry;
+pub use audit::{AuditEntry, AuditFilter, AuditRow};
 pub use brake::{BrakeRow, BrakeState, HeldPerson};
 pub use change::{Audience, Change, OutboxEvent, RowChange};
 pub use connection::ConnectionRow;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Store, StoreError, TenantStore, statement::Sql};
+use super::{Store, StoreError, TenantStore, credential::networks, statement::Sql};
 use crate::tenant::{EventCaller, ReceiverId, Scope, TenantId, TokenHash};
 
 /// Tokens of a receiver that work at a time. The oldest ends when there is one
@@ -227,7 +227,8 @@ impl Store {
         now_us: i64,
     ) -> Result<Option<EventCaller>, StoreError> {
         let sql = Sql::new(
-            "select t.id, t.name, d.id, d.receiver_id, d.scopes, d.expires_us
+            "select t.id, t.name, d.id, d.receiver_id, d.scopes, d.expires_us,
+                d.networks
              from credential d
              join tenant t on t.id = d.tenant_id
              left join receiver r on r.tenant_id = d.tenant_id and r.id = d.receiver_id
@@ -247,6 +248,7 @@ impl Store {
             receiver: row.try_get_by_index::<Option<Uuid>>(3)?.map(ReceiverId),
             scopes: Scope::parse_list(&scopes).into(),
             expires_us: row.try_get_by_index(5)?,
+            networks: networks(&row, 6)?,
         }))
     }
 }

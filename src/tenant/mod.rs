@@ -6,6 +6,7 @@
 
 mod brake;
 mod keys;
+mod networks;
 pub mod receiver_url;
 mod settings;
 mod token;
@@ -22,6 +23,7 @@ use crate::{
 
 pub use brake::{ALWAYS, BrakeSettings, LONGEST_WINDOW};
 pub use keys::KeyTimes;
+pub use networks::AllowedNetworks;
 pub use settings::{ConnectionSettings, MediaType, PatchResponse, Settings, SettingsError};
 pub use token::{Token, TokenHash, TokenKind};
 
@@ -174,6 +176,8 @@ pub struct Caller {
     pub scopes: Arc<[Scope]>,
     /// When the credential ends, in microseconds since 1970.
     pub expires_us: i64,
+    /// From where alone the credential is good.
+    pub networks: AllowedNetworks,
     /// The user that the credential speaks for; none if it is the directory's.
     pub subject: Option<ResourceId>,
 }
@@ -206,6 +210,8 @@ pub struct EventCaller {
     pub scopes: Arc<[Scope]>,
     /// When the credential ends, in microseconds since 1970.
     pub expires_us: i64,
+    /// From where alone the credential is good.
+    pub networks: AllowedNetworks,
 }
 
 impl EventCaller {

@@ -76,6 +76,7 @@ impl Listener {
             connection: "directory".to_owned(),
             user: None,
             scopes: vec![Scope::Poll],
+            networks: Default::default(),
             expires_in: Duration::from_secs(3600),
             label: "receiver".to_owned(),
         };

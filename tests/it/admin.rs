@@ -8,7 +8,7 @@ use reqwest::{Method, header::HeaderMap};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::support::TestApp;
+use crate::support::{Resource, TestApp, TestTenant, replace};
 
 const REVOKED: &str = "https://schemas.openid.net/secevent/caep/event-type/session-revoked";
 const VERIFICATION: &str = "https://schemas.openid.net/secevent/ssf/event-type/verification";
@@ -242,6 +242,44 @@ on_both_databases! {
         admin.delete(&format!("{path}/no-id")).await.expect_problem(404, "");
     }
 
+    async fn a_token_is_rotated_and_both_work_for_a_while(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        admin.tenant("acme").await;
+        let new = json!({ "connection": "okta", "label": "prod", "scopes": ["scim.read"],
+            "networks": ["127.0.0.0/8", "::1"], "expires_in": 86_400 });
+        let old = admin.post("/tenants/acme/tokens", new).await.expect(201);
+        let rotate = |token: &Value, overlap: &str| {
+            format!("/tenants/acme/tokens/{}/rotate{overlap}", token["id"].as_str().unwrap())
+        };
+        let rotated = async |token: &Value, overlap: &str| {
+            admin.post(&rotate(token, overlap), Value::Null).await
+        };
+
+        let next = rotated(&old, "?overlap=3600").await.expect(201);
+
+        for token in [&old, &next] {
+            assert_eq!(admin.scim("acme", token["token"].as_str().unwrap()).await, 200);
+        }
+        let listed = admin.get("/tenants/acme/tokens").await;
+        let listed = listed["items"].as_array().unwrap();
+        for same in ["connection", "user", "scopes", "networks", "label"] {
+            assert_eq!(listed[0][same], listed[1][same], "{same}");
+        }
+        assert_eq!(listed[1]["networks"], json!(["127.0.0.0/8", "::1/128"]));
+        let ends = |nth: usize| listed[nth]["expires_at"].as_str().unwrap().to_owned();
+        assert!(ends(0) < ends(1), "the old one ends first: {listed:?}");
+
+        let last = rotated(&next, "?overlap=0").await.expect(201);
+        admin.scim_becomes("acme", next["token"].as_str().unwrap(), 401).await;
+        assert_eq!(admin.scim("acme", last["token"].as_str().unwrap()).await, 200);
+        rotated(&next, "").await.expect_problem(409, "no longer");
+        rotated(&last, "?overlap=2592001").await.expect_problem(400, "overlap");
+        rotated(&json!({ "id": NO_ID }), "").await.expect_problem(404, NO_ID);
+        admin.tenant("globex").await;
+        let foreign = rotate(&last, "").replace("acme", "globex");
+        admin.post(&foreign, Value::Null).await.expect_problem(404, "token");
+    }
+
     async fn a_receiver_is_made_listed_and_revoked(app: TestApp) {
         let admin = Admin::new(&app).await;
         admin.tenant("acme").await;
@@ -388,6 +426,43 @@ on_both_databases! {
         }
     }
 
+    async fn the_record_says_who_changed_what(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
+        let ann = acme.create("Users", json!({ "userName": "ann", "title": "secret" })).await;
+        let bob = acme.create("Users", json!({ "userName": "bob" })).await;
+        acme.patch(&ann, replace("title", "also secret")).await.expect(200);
+        acme.delete(&bob).await.expect(204);
+        let list = async |tenant: &TestTenant, query: &str| {
+            let path = format!("/tenants/{}/audit{query}", tenant.name());
+            admin.get(&path).await["items"].as_array().unwrap().clone()
+        };
+
+        let all = list(&acme, "").await;
+
+        let told: Vec<_> = all.iter().map(|it| (&it["action"], &it["resource"])).collect();
+        let path = |of: &Resource| json!(of.path());
+        let expected = [
+            (&json!("create"), &path(&ann)),
+            (&json!("create"), &path(&bob)),
+            (&json!("patch"), &path(&ann)),
+            (&json!("delete"), &path(&bob)),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(all[2]["attributes"], json!(["title"]));
+        assert_eq!(all[2]["connection"], "directory");
+        assert!(all[2]["actor"].as_str().unwrap().starts_with("token:"));
+        assert!(!json!(all).to_string().contains("secret"), "names of attributes, not values");
+        let of_ann = list(&acme, &format!("?resource={}", ann.id())).await;
+        assert_eq!(of_ann, [all[0].clone(), all[2].clone()]);
+        let after = all[1]["id"].as_str().unwrap();
+        assert_eq!(list(&acme, &format!("?after={after}&limit=1")).await, [all[2].clone()]);
+        assert!(list(&globex, "").await.is_empty());
+        assert!(list(&globex, &format!("?resource={}", ann.id())).await.is_empty());
+        let wrong = format!("/tenants/{}/audit?resource=x", acme.name());
+        admin.send(Method::GET, &wrong, Value::Null).await.expect_problem(400, "resource");
+    }
+
     async fn a_brake_is_set_and_decided_about(app: TestApp) {
         let admin = Admin::new(&app).await;
         let acme = app.new_tenant().await;
@@ -472,7 +547,7 @@ on_both_databases! {
     async fn every_operation_needs_a_token_first(app: TestApp) {
         let admin = Admin::new(&app).await;
         let operations = operations(&admin).await;
-        assert_eq!(operations.len(), 71, "each has a test here: {operations:?}");
+        assert_eq!(operations.len(), 73, "each has a test here: {operations:?}");
         for token in ["", "bad"] {
             let stranger = Admin { app: app.clone(), token: token.to_owned() };
             for (method, path) in &operations {

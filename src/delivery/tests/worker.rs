@@ -32,7 +32,7 @@ use crate::{
         self, AuditEntry, Location, MigrateCommand, NewStreamRow, NewTenantRow, OutboxEvent,
         RowChange, SecretKey, Store, StoreError, generate,
     },
-    tenant::{EventCaller, StreamId, TenantId, receiver_url::ReceiverRules},
+    tenant::{AllowedNetworks, EventCaller, StreamId, TenantId, receiver_url::ReceiverRules},
 };
 
 pub(super) const AUDIENCE: &str = "https://app.example/events";
@@ -162,6 +162,7 @@ impl House {
             receiver: None,
             scopes: Arc::default(),
             expires_us: i64::MAX,
+            networks: AllowedNetworks::default(),
         };
         poller.poll(&caller, stream, &request).await.unwrap()
     }

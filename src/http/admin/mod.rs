@@ -7,6 +7,7 @@
 
 mod allow;
 mod applications;
+mod audit;
 mod authenticate;
 mod brake;
 mod connections;
@@ -43,25 +44,18 @@ const BASE: &str = "/admin/v1";
 
 /// The API as poem-openapi sees it; its handlers find the [`Operator`] in the request.
 pub fn service() -> OpenApiService<impl OpenApi, ()> {
-    let apis = (
-        tenants::Tenants,
-        connections::Connections,
-        tokens::Tokens,
+    let tenancy = (tenants::Tenants, connections::Connections, tokens::Tokens, schemas::Schemas);
+    let people = (people::People, brake::Brakes, audit::Audit, receipts::Receipts);
+    let receiving = (
         applications::Applications,
         receivers::Receivers,
         streams::Streams,
         webhooks::Webhooks,
         connectors::Connectors,
-        keys::Keys,
-        letters::Letters,
-        schemas::Schemas,
-        events::Events,
-        people::People,
-        brake::Brakes,
-        receipts::Receipts,
-        revocation_issuer::RevocationIssuers,
     );
-    OpenApiService::new(apis, "Muster administration", "1.0")
+    let sending =
+        (keys::Keys, letters::Letters, events::Events, revocation_issuer::RevocationIssuers);
+    OpenApiService::new((tenancy, people, receiving, sending), "Muster administration", "1.0")
         .description(
             "Tenants, connections, tokens, applications, event streams and events, for operators.",
         )

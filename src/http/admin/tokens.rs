@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use poem::web::Data;
-use poem_openapi::{ApiResponse, Object, OpenApi, param::Path, payload::Json};
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    param::{Path, Query},
+    payload::Json,
+};
 
 use super::{
     authenticate::OperatorToken,
@@ -12,11 +16,14 @@ use super::{
 };
 use crate::{
     provision::operator::{self, Operator},
-    tenant::Scope,
+    tenant::{AllowedNetworks, Scope},
 };
 
 /// 365 days.
 const TENANT_TOKEN_SECONDS: u64 = 31_536_000;
+
+/// One day.
+const OVERLAP_SECONDS: u64 = 86_400;
 
 /// 90 days.
 const OPERATOR_TOKEN_SECONDS: u64 = 7_776_000;
@@ -34,6 +41,10 @@ struct NewToken {
     /// What it may do: `scim.read`, `scim.write`, `ssf.poll`, `fence.read`, `sessions.revoke`.
     /// Default: the first two.
     scopes: Option<Vec<String>>,
+    /// Networks from which alone it is good, such as `203.0.113.0/24`, at most 50. Default:
+    /// anywhere.
+    #[oai(default)]
+    networks: Vec<String>,
     /// How long it works, in seconds, at most ten years. Default: 365 days.
     #[oai(validator(minimum(value = "1"), maximum(value = "315360000")))]
     expires_in: Option<u64>,
@@ -89,10 +100,12 @@ impl Tokens {
         body: Json<NewToken>,
         operator: Data<&Operator>,
     ) -> Result<Issued, Failure> {
-        let NewToken { connection, user, scopes: names, expires_in, label } = body.0;
+        let NewToken { connection, user, scopes: names, networks, expires_in, label } = body.0;
         let expires_in = Duration::from_secs(expires_in.unwrap_or(TENANT_TOKEN_SECONDS));
         let scopes = scopes(names)?;
-        let new = operator::NewToken { connection, user, scopes, expires_in, label };
+        let networks = AllowedNetworks::parse(networks.iter().map(String::as_str));
+        let networks = networks.map_err(Failure::bad_request)?;
+        let new = operator::NewToken { connection, user, scopes, networks, expires_in, label };
         let issued = operator.issue_token(&tenant, new).await?;
         Ok(Issued::Token(Json(view::new_token(&issued)?)))
     }
@@ -119,6 +132,28 @@ impl Tokens {
     ) -> Result<Revoked, Failure> {
         operator.revoke_token(&tenant, uuid(&id)?).await?;
         Ok(Revoked::Token)
+    }
+
+    /// Makes a token in place of another, which works for a while yet: the same but for its
+    /// secret, its id and its end.
+    #[oai(
+        path = "/tenants/:tenant/tokens/:id/rotate",
+        method = "post",
+        operation_id = "tokens.rotate"
+    )]
+    async fn rotate(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        id: Path<String>,
+        /// For how many seconds both work, at most 30 days. Default: one day.
+        #[oai(validator(minimum(value = "0"), maximum(value = "2592000")))]
+        overlap: Query<Option<u64>>,
+        operator: Data<&Operator>,
+    ) -> Result<Issued, Failure> {
+        let overlap = Duration::from_secs(overlap.unwrap_or(OVERLAP_SECONDS));
+        let issued = operator.rotate_token(&tenant, uuid(&id)?, overlap).await?;
+        Ok(Issued::Token(Json(view::new_token(&issued)?)))
     }
 
     /// Makes an operator token.

@@ -160,6 +160,8 @@ pub(super) struct Token {
     connection: Option<String>,
     /// Id of the user it speaks for, if it is a user's.
     user: Option<String>,
+    /// Networks from which alone it is good; anywhere if there are none.
+    networks: Vec<String>,
     /// When it ends (RFC 3339).
     expires_at: String,
     /// When it was last used (RFC 3339).

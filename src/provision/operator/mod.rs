@@ -3,6 +3,7 @@
 //! The command line and the admin API are two faces of these use cases.
 
 mod applications;
+mod audit;
 mod brake;
 mod connections;
 mod connectors;
@@ -34,6 +35,7 @@ use crate::{
 };
 
 pub use applications::ApplicationChange;
+pub use audit::{AuditQuery, AuditRecord};
 pub use brake::{BrakeDecision, BrakeRecord, HeldRecord};
 pub use connections::ConnectionChange;
 pub use connectors::{ConnectorRecord, KillsRecord, NewConnector, RehearsedEvent};

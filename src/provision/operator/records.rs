@@ -14,7 +14,7 @@ use crate::{
         ApplicationRow, ConnectionRow, CredentialRow, KeyState, NoticeRow, OutboxRow, ReceiverRow,
         SigningKeyRow, StreamRow, TenantRow,
     },
-    tenant::{ConnectionSettings, Scope},
+    tenant::{AllowedNetworks, ConnectionSettings, Scope},
 };
 
 /// A tenant to be made.
@@ -129,6 +129,8 @@ pub struct NewToken {
     pub user: Option<String>,
     /// What it may do.
     pub scopes: Vec<Scope>,
+    /// From where alone it is good.
+    pub networks: AllowedNetworks,
     /// How long it is valid.
     pub expires_in: Duration,
     /// What people call it.
@@ -148,6 +150,8 @@ pub struct TokenRecord {
     pub connection: Option<String>,
     /// Id of the user it speaks for, if it is a user's.
     pub user: Option<String>,
+    /// From where alone it is good; anywhere if there are none.
+    pub networks: Vec<String>,
     /// When it ends, in microseconds since 1970.
     #[serde(serialize_with = "date_time")]
     pub expires_at: i64,
@@ -167,6 +171,7 @@ impl From<CredentialRow> for TokenRecord {
             scopes: row.scopes,
             connection: row.connection,
             user: row.subject.map(|id| id.to_string()),
+            networks: row.networks.texts(),
             expires_at: row.expires_us,
             last_used_at: row.last_used_us,
             revoked_at: row.revoked_us,

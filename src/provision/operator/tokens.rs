@@ -8,11 +8,14 @@ use super::{IssuedToken, NewToken, Operator, OperatorError, TokenRecord};
 use crate::{
     scim::{resource::ResourceId, schema::ResourceType},
     store::{NewCredential, TenantStore},
-    tenant::{Scope, Token, TokenKind},
+    tenant::{AllowedNetworks, Scope, Token, TokenKind},
 };
 
 /// Longest life of a token: every token ends (RFC 7644 §7.4).
 const LONGEST: Duration = Duration::from_secs(3650 * 24 * 3600);
+
+/// For how long a token may work beside the one in its place.
+const LONGEST_OVERLAP: Duration = Duration::from_hours(30 * 24);
 
 /// Who will use a token.
 struct Holder {
@@ -70,7 +73,8 @@ impl Operator {
         let store = self.store.operator();
         let bearer = Token::new(TokenKind::Operator, self.clock.random());
         let (connection, label) = (String::new(), label.to_owned());
-        let new = NewToken { connection, user: None, scopes: Vec::new(), expires_in, label };
+        let (scopes, networks) = (Vec::new(), AllowedNetworks::default());
+        let new = NewToken { connection, user: None, scopes, networks, expires_in, label };
         self.keep(&store, bearer, None, new).await
     }
 
@@ -94,6 +98,52 @@ impl Operator {
         match store.revoke_credential(id, self.clock.now_us()).await? {
             true => Ok(()),
             false => Err(OperatorError::NotFound(format!("token `{id}`"))),
+        }
+    }
+
+    /// Issues a token in place of another, with the same connection, user, rights,
+    /// networks, label and lifetime. The other works for `overlap` yet, if it does not
+    /// end before.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if the tenant has no such token;
+    /// [`OperatorError::InUse`] if it works no longer;
+    /// [`OperatorError::Invalid`] if the overlap is too long.
+    pub async fn rotate_token(
+        &self,
+        tenant: &str,
+        id: Uuid,
+        overlap: Duration,
+    ) -> Result<IssuedToken, OperatorError> {
+        if LONGEST_OVERLAP < overlap {
+            let rule = "two tokens overlap for at most 30 days";
+            return Err(OperatorError::Invalid(rule.to_owned()));
+        }
+        let store = self.tenant_store(tenant).await?;
+        let old = store.credentials().await?.into_iter().find(|row| row.id == id);
+        let old = old.ok_or_else(|| OperatorError::NotFound(format!("token `{id}`")))?;
+        let ended = || OperatorError::InUse(format!("token `{id}` works no longer"));
+        let name = old.connection.ok_or_else(ended)?;
+        let connection = store.connections().await?.into_iter().find(|row| row.name == name);
+        let connection = connection.ok_or_else(ended)?.id;
+        let lifetime_us = old.expires_us.saturating_sub(old.created_us);
+        let new = NewToken {
+            connection: name.clone(),
+            user: None,
+            scopes: old.scopes,
+            networks: old.networks,
+            expires_in: Duration::from_micros(u64::try_from(lifetime_us).unwrap_or_default()),
+            label: old.label,
+        };
+        let holder = Holder { connection, name, subject: old.subject };
+        let token = Token::new(TokenKind::Tenant, self.clock.random());
+        let credential = self.credential(&token, Some(&holder), &new);
+        let overlap_us = i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX);
+        let ends_us = credential.created_us.saturating_add(overlap_us);
+        match store.replace_credential(id, ends_us, &credential).await? {
+            true => Ok(issued(token, credential, Some(holder.name))),
+            false => Err(ended()),
         }
     }
 
@@ -126,33 +176,39 @@ impl Operator {
                 "a token is valid for more than nothing and at most ten years".to_owned(),
             ));
         }
-        let (id, created_us) = (self.clock.new_id(), self.clock.now_us());
+        let credential = self.credential(&token, holder.as_ref(), &new);
+        store.insert_credential(&credential).await?;
+        Ok(issued(token, credential, holder.map(|holder| holder.name)))
+    }
+
+    fn credential(&self, token: &Token, holder: Option<&Holder>, new: &NewToken) -> NewCredential {
+        let created_us = self.clock.now_us();
         let lifetime = i64::try_from(new.expires_in.as_micros()).unwrap_or(i64::MAX);
-        let scopes: Vec<Scope> = new.scopes;
-        let subject = holder.as_ref().and_then(|holder| holder.subject);
-        let (connection_id, connection) =
-            holder.map(|holder| (holder.connection, holder.name)).unzip();
-        let credential = NewCredential {
-            id,
+        NewCredential {
+            id: self.clock.new_id(),
             hash: token.hash(),
-            connection: connection_id,
-            subject,
-            scopes: scopes.clone(),
+            connection: holder.map(|holder| holder.connection),
+            subject: holder.and_then(|holder| holder.subject),
+            scopes: new.scopes.clone(),
+            networks: new.networks.clone(),
             label: new.label.clone(),
             created_us,
             expires_us: created_us.saturating_add(lifetime),
-        };
-        store.insert_credential(&credential).await?;
-        let record = TokenRecord {
-            id,
-            label: new.label,
-            scopes,
-            connection,
-            user: subject.map(|id| id.to_string()),
-            expires_at: credential.expires_us,
-            last_used_at: None,
-            revoked_at: None,
-        };
-        Ok(IssuedToken { token: token.into_secret(), record })
+        }
     }
+}
+
+fn issued(token: Token, credential: NewCredential, connection: Option<String>) -> IssuedToken {
+    let record = TokenRecord {
+        id: credential.id,
+        label: credential.label,
+        scopes: credential.scopes,
+        connection,
+        user: credential.subject.map(|id| id.to_string()),
+        networks: credential.networks.texts(),
+        expires_at: credential.expires_us,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    IssuedToken { token: token.into_secret(), record }
 }

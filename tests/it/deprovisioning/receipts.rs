@@ -331,6 +331,7 @@ async fn poller(app: &TestApp, tenant: &TestTenant, stream: &StreamRecord) -> Po
         connection: "directory".to_owned(),
         user: None,
         scopes: vec![Scope::Poll],
+        networks: Default::default(),
         expires_in: Duration::from_secs(600),
         label: "receiver".to_owned(),
     };

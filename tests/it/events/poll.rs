@@ -55,6 +55,7 @@ async fn token(app: &TestApp, tenant: &TestTenant, scope: Scope) -> String {
         connection: "directory".to_owned(),
         user: None,
         scopes: vec![scope],
+        networks: Default::default(),
         expires_in: Duration::from_secs(600),
         label: "receiver".to_owned(),
     };

@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
-use muster::tenant::Scope;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, WWW_AUTHENTICATE};
+use muster::{
+    provision::operator::NewToken,
+    tenant::{AllowedNetworks, Scope},
+};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, WWW_AUTHENTICATE};
+use secrecy::ExposeSecret;
 
 use super::*;
+
+const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 #[track_caller]
 fn challenge(answer: &Answer) -> String {
@@ -110,5 +116,56 @@ on_both_databases! {
         let taken = acme.patch(&other, replace("userName", "bjensen@example.com"));
         taken.if_match("W/\"9\"").await.expect_error(412, None);
         reader.put(&user).json(barbara()).await.expect_error(403, None);
+    }
+}
+
+/// A token of the tenant that is good from these networks alone.
+async fn limited(app: &TestApp, tenant: &TestTenant, networks: &[&str]) -> TestTenant {
+    let new = NewToken {
+        connection: "directory".to_owned(),
+        user: None,
+        scopes: vec![Scope::Read, Scope::Poll],
+        networks: AllowedNetworks::parse(networks.iter().copied()).unwrap(),
+        expires_in: Duration::from_secs(60),
+        label: String::new(),
+    };
+    let issued = app.operator().issue_token(tenant.name(), new).await.unwrap();
+    tenant.with_token(issued.token.expose_secret())
+}
+
+on_both_databases! {
+    async fn a_token_is_good_from_its_networks_alone(app: TestApp) {
+        let acme = app.new_tenant().await;
+        let near = limited(&app, &acme, &["203.0.113.0/24", "127.0.0.0/8"]).await;
+        let far = limited(&app, &acme, &["203.0.113.0/24"]).await;
+
+        near.request(Method::GET, "/Users").await.expect(200);
+        // Nobody is a proxy here, so nobody says where a request comes from.
+        let claimed = far.request(Method::GET, "/Users").header(FORWARDED, "203.0.113.7").await;
+        claimed.expect_error(401, None);
+        let unknown = acme.with_token("muster_scim_x").request(Method::GET, "/Users").await;
+        assert_eq!(claimed.body, unknown.body, "one answer to all");
+        assert_eq!(near.tenant_request(Method::GET, "/fence").await.status, 403);
+        assert_eq!(far.tenant_request(Method::GET, "/fence").await.status, 401);
+    }
+}
+
+on_both_databases! {
+    settings { "trusted_proxies": "127.0.0.0/8" };
+    async fn a_trusted_proxy_says_where_a_request_comes_from(app: TestApp) {
+        let acme = app.new_tenant().await;
+        let limited = limited(&app, &acme, &["203.0.113.0/24"]).await;
+        for (forwarded, status) in [
+            ("203.0.113.7", 200),
+            ("192.0.2.1, 203.0.113.7", 200),
+            ("203.0.113.7, 127.0.0.9", 200),
+            ("203.0.113.7, 192.0.2.1", 401),
+            ("203.0.113.7, unknown", 401),
+            ("192.0.2.1", 401),
+        ] {
+            let request = limited.request(Method::GET, "/Users").header(FORWARDED, forwarded);
+            assert_eq!(request.await.status, status, "{forwarded}");
+        }
+        assert_eq!(limited.request(Method::GET, "/Users").await.status, 401);
     }
 }

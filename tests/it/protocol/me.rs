@@ -127,6 +127,7 @@ on_both_databases! {
                 connection: "directory".to_owned(),
                 user: Some(user.to_owned()),
                 scopes: vec![scope],
+                networks: Default::default(),
                 expires_in: Duration::from_secs(60),
                 label: String::new(),
             };

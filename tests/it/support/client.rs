@@ -65,6 +65,7 @@ impl TestTenant {
             connection: CONNECTION.to_owned(),
             user: user.map(|user| user.id().to_owned()),
             scopes: scopes.to_vec(),
+            networks: Default::default(),
             expires_in,
             label: "test".to_owned(),
         };

@@ -65,6 +65,7 @@ impl Home {
             connection: CONNECTION.to_owned(),
             user: None,
             scopes: vec![Scope::Read, Scope::Write],
+            networks: Default::default(),
             expires_in: Duration::from_secs(3600),
             label: "test".to_owned(),
         };
