@@ -221,6 +221,7 @@ async fn directory() -> (TempDir, Provisioner, Access) {
         credential: Uuid::nil(),
         connection: Uuid::nil(),
         subject: None,
+        operator: None,
         networks: AllowedNetworks::default(),
         dialect: Dialect::Generic,
         settings: Arc::default(),

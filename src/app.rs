@@ -69,6 +69,7 @@ pub struct App {
     /// The operator's use cases.
     pub operator: Operator,
     settings: Settings,
+    provisioner: Provisioner,
     store: Store,
     clock: Clock,
     secret: Arc<SecretKey>,
@@ -97,16 +98,15 @@ impl App {
         let sealed = store.any_signing_key().await?;
         let secret = secret_key(&settings.secret_key_file, &clock, sealed.as_ref())?;
         let secret = Arc::new(secret);
+        let provisioner = provisioner(&settings, &store, &clock, &secret);
         let operator = Operator::new(
-            store.clone(),
-            clock.clone(),
+            provisioner.clone(),
             Arc::clone(&secret),
-            &settings.base_url(),
             Arc::new(settings.receiver_rules()),
             Arc::new(Sinks),
         )
         .with_key_times(settings.key_times());
-        Ok(Self { operator, settings, store, clock, secret })
+        Ok(Self { operator, settings, provisioner, store, clock, secret })
     }
 
     /// Takes the addresses of the settings.
@@ -132,7 +132,7 @@ impl App {
         tasks: &mut JoinSet<io::Result<()>>,
         shutdown: &CancellationToken,
     ) -> Result<Served, StartError> {
-        let provisioner = self.provisioner();
+        let provisioner = self.provisioner.clone();
         let asynchronous = Asynchronous::new(provisioner.clone(), Arc::clone(&self.secret));
         let transmitter = self.transmitter();
         let keys = KeyRing::new(self.store.clone(), Arc::clone(&self.secret));
@@ -140,6 +140,7 @@ impl App {
 
         self.deliver(keys, issuer.clone(), tasks, shutdown)?;
         tasks.spawn(background(asynchronous.clone().run(shutdown.clone())));
+        tasks.spawn(background(self.operator.clone().offboard_when_due(shutdown.clone())));
         tasks.spawn(background(transmitter.clone().look_after_streams(shutdown.clone())));
         let (log, store, stop) = (provisioner.log().clone(), self.store.clone(), shutdown.clone());
         tasks.spawn(background(async move { log.run(store, stop).await }));
@@ -181,18 +182,6 @@ impl App {
         tasks.spawn(background(alarm.run(shutdown.clone())));
         tasks.spawn(background(self.rotation().run(shutdown.clone())));
         Ok(())
-    }
-
-    fn provisioner(&self) -> Provisioner {
-        let settings = &self.settings;
-        let limits = Limits {
-            max_results: u64::from(settings.max_results),
-            default_results: u64::from(settings.default_page),
-            scan_rows: u64::from(settings.scan_limit_rows),
-            scan_time: settings.scan_limit(),
-        };
-        let (store, clock) = (self.store.clone(), self.clock.clone());
-        Provisioner::new(store, clock, &settings.base_url(), limits, self.secret.cursors())
     }
 
     fn transmitter(&self) -> Transmitter {
@@ -359,6 +348,22 @@ impl Ready for Database {
     fn ready(&self) -> BoxFuture<'_, Result<(), String>> {
         Box::pin(async { self.0.ping().await.map_err(|error| error.to_string()) })
     }
+}
+
+fn provisioner(
+    settings: &Settings,
+    store: &Store,
+    clock: &Clock,
+    secret: &SecretKey,
+) -> Provisioner {
+    let limits = Limits {
+        max_results: u64::from(settings.max_results),
+        default_results: u64::from(settings.default_page),
+        scan_rows: u64::from(settings.scan_limit_rows),
+        scan_time: settings.scan_limit(),
+    };
+    let (store, clock) = (store.clone(), clock.clone());
+    Provisioner::new(store, clock, &settings.base_url(), limits, secret.cursors())
 }
 
 fn location(settings: &Settings) -> Location {

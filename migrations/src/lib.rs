@@ -26,6 +26,8 @@ mod m20261123_000018_key_states;
 mod m20261124_000019_brake;
 mod m20261124_000020_credential_networks;
 mod m20261124_000021_audit_resource;
+mod m20261124_000022_deleted_user;
+mod m20261124_000023_offboarding;
 mod sql;
 
 /// The steps in order.
@@ -57,6 +59,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000019_brake::Migration),
             Box::new(m20261124_000020_credential_networks::Migration),
             Box::new(m20261124_000021_audit_resource::Migration),
+            Box::new(m20261124_000022_deleted_user::Migration),
+            Box::new(m20261124_000023_offboarding::Migration),
         ]
     }
 }

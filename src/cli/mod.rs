@@ -17,11 +17,13 @@ mod flags;
 mod key;
 mod letters;
 mod migrate;
+mod offboarding;
 mod openapi;
 mod operator;
 mod output;
 mod receipt;
 mod receiver;
+mod restoring;
 mod revocation_issuer;
 mod schema;
 mod serve;
@@ -113,6 +115,11 @@ enum Command {
     /// People: what can be done to a user without the directory.
     #[command(subcommand)]
     User(user::Command),
+    /// Lets people leave, by name, in every tenant that has them: their sessions end.
+    Offboard(offboarding::Arguments),
+    /// Offboardings that were asked for.
+    #[command(subcommand)]
+    Offboarding(offboarding::Command),
     /// Identity providers that may end a tenant's sessions (Global Token Revocation).
     #[command(subcommand)]
     RevocationIssuer(revocation_issuer::Command),
@@ -192,6 +199,12 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
             schema::run_type(command, &open(sources).await?, output).await?;
         }
         Command::User(command) => user::run(command, &open(sources).await?, output).await?,
+        Command::Offboard(arguments) => {
+            offboarding::offboard(arguments, &open(sources).await?, output).await?;
+        }
+        Command::Offboarding(command) => {
+            offboarding::run(command, &open(sources).await?, output).await?;
+        }
         Command::RevocationIssuer(command) => {
             revocation_issuer::run(command, &open(sources).await?, output).await?;
         }

@@ -2,11 +2,11 @@
 
 use clap::Subcommand;
 
-use super::{failure::Failure, output::Output};
+use super::{failure::Failure, output::Output, restoring};
 use crate::provision::operator::{NameKind, Operator};
 
 /// Who the audit trail says it was: whoever may run commands on the database.
-const ACTOR: &str = "operator:command-line";
+pub(super) const ACTOR: &str = "operator:command-line";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -50,9 +50,11 @@ pub(super) enum Command {
         #[arg(long, default_value = "id", value_parser = name_kind)]
         by: NameKind,
     },
+    #[command(flatten)]
+    Restoring(restoring::Command),
 }
 
-fn name_kind(name: &str) -> Result<NameKind, String> {
+pub(super) fn name_kind(name: &str) -> Result<NameKind, String> {
     NameKind::ALL.into_iter().find(|kind| kind.as_str() == name).ok_or_else(|| {
         let names: Vec<&str> = NameKind::ALL.into_iter().map(NameKind::as_str).collect();
         format!("expected one of {}", names.join(", "))
@@ -84,5 +86,6 @@ pub(super) async fn run(
             let told = operator.require_credential_change(&tenant, (by, &user), ACTOR).await?;
             output.done(&told, &format!("Receivers are told, in transaction {}.", told.txn))
         }
+        Command::Restoring(command) => restoring::run(command, operator, output).await,
     }
 }

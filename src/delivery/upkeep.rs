@@ -8,6 +8,8 @@
 //! | a notice that a paused stream holds | 7 days, or until the stream holds 100,000 events |
 //! | any other event that a paused stream holds | until the stream is resumed or deleted |
 //! | who was deprovisioned, for the brake | 7 days |
+//! | a deleted user, who can come back | 30 days |
+//! | an offboarding that is over | 90 days |
 //! | the audit | for ever |
 //!
 //! The limits of paused streams are those that CAEP Interoperability Profile
@@ -34,6 +36,10 @@ pub const DEAD: Duration = Duration::from_hours(30 * 24);
 pub const HELD: Duration = Duration::from_hours(7 * 24);
 /// How many events a paused stream holds, if notices can make room.
 pub const MOST_HELD: i64 = 100_000;
+/// How long a deleted user is kept.
+pub const DELETED: Duration = Duration::from_hours(30 * 24);
+/// How long an offboarding is kept that is over.
+pub const OFFBOARDED: Duration = Duration::from_hours(90 * 24);
 /// How often it is done.
 const ROUND: Duration = Duration::from_hours(1);
 /// Between two steps: whoever changes something comes first.
@@ -87,7 +93,9 @@ impl Upkeep {
                 tokio::time::sleep(BREATH).await;
             }
             store.forget_deprovisioned(self.ago(LONGEST_WINDOW)).await?;
+            store.forget_deleted(self.ago(DELETED)).await?;
         }
+        self.store.forget_offboardings(self.ago(OFFBOARDED)).await?;
         let limit = HoldLimit { before_us: self.ago(HELD), count: self.most_held };
         for (tenant, stream) in self.store.paused_streams().await? {
             let store = self.store.tenant(tenant);

@@ -24,13 +24,18 @@ use crate::{
 const REJECTED: &str = "an administrator has rejected this and the other deprovisionings of late; \
                         they have to be allowed there before they are asked for again";
 
+/// What is told to whoever wants to take a protected person away.
+const PROTECTED: &str = "this person is protected: they stay as they are until an administrator \
+                         ends the protection";
+
 impl Provisioner {
-    /// Refuses to let an active person go if the tenant's brake holds, and counts
-    /// them if not.
+    /// Refuses to let an active person go if they are protected or the tenant's brake
+    /// holds, and counts them if not.
     ///
     /// # Errors
     ///
-    /// [`ScimError::Held`]; [`ScimError::Forbidden`] if an administrator said no.
+    /// [`ScimError::Held`]; [`ScimError::Forbidden`] if they are protected, or an
+    /// administrator said no.
     pub(super) async fn brake(
         &self,
         tx: &TenantTx,
@@ -40,6 +45,13 @@ impl Provisioner {
     ) -> Result<(), ProvisionError> {
         if !access.resource_type.is_user() {
             return Ok(());
+        }
+        if tx.is_protected(id).await? {
+            return Err(ScimError::Forbidden(PROTECTED.to_owned()).into());
+        }
+        if access.caller.operator.is_some() {
+            // Who is named is meant.
+            return Ok(tx.forget_held_person(id).await?);
         }
         let Some(brake) = tx.brake().await? else { return Ok(()) };
         match brake.state_at(at_us) {

@@ -35,6 +35,17 @@ pub(super) struct Creation {
     ignored: Vec<Notice>,
 }
 
+/// What a resource has from its beginning, which may lie before the change if it was
+/// deleted since.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Birth {
+    pub(super) id: ResourceId,
+    pub(super) version: Version,
+    pub(super) created_us: i64,
+    /// What the audit trail calls it.
+    pub(super) action: &'static str,
+}
+
 impl Provisioner {
     /// Creates a resource from a body.
     ///
@@ -132,15 +143,27 @@ impl Provisioner {
         body: Map<String, Value>,
         stamp: &Stamp,
     ) -> Result<Creation, ScimError> {
+        let birth = Birth { id, version: Version(1), created_us: stamp.at_us, action: "create" };
+        self.creation_of(access, birth, body, stamp)
+    }
+
+    /// Checks the body of a resource that is to be there, perhaps again.
+    pub(super) fn creation_of(
+        &self,
+        access: &Access,
+        birth: Birth,
+        body: Map<String, Value>,
+        stamp: &Stamp,
+    ) -> Result<Creation, ScimError> {
         let incoming = validate(&access.resource_type, body, None, access.leniency())?;
         let stored = StoredResource {
-            id,
-            version: Version(1),
-            created_us: stamp.at_us,
+            id: birth.id,
+            version: birth.version,
+            created_us: birth.created_us,
             modified_us: stamp.at_us,
             document: incoming.document.to_json(&access.resource_type),
         };
-        let change = self.first_change(access, &stored, &incoming, stamp);
+        let change = self.first_change(access, &stored, &incoming, stamp, birth.action);
         let addresses =
             own_addresses(&access.resource_type, &incoming.document, &access.caller.events);
         let Incoming { members, ignored, .. } = incoming;
@@ -154,6 +177,7 @@ impl Provisioner {
         stored: &StoredResource,
         incoming: &Incoming,
         stamp: &Stamp,
+        action: &'static str,
     ) -> Change {
         let mut attributes: Vec<String> = incoming.document.attributes().keys().cloned().collect();
         if incoming.members.as_ref().is_some_and(|members| !members.is_empty()) {
@@ -177,11 +201,12 @@ impl Provisioner {
                     &incoming.document,
                     access.caller.unique_group_names(),
                 ),
+                created_us: stored.created_us,
             },
             members: MemberChanges::default(),
             txn: stamp.txn.clone(),
             events: self.events_of_creation(access, stored, &happened, &after),
-            audit: self.audit(access, "create", attributes),
+            audit: self.audit(access, action, attributes),
         }
     }
 }

@@ -13,7 +13,10 @@ use crate::{
         resource::{Document, Preconditions, ResourceId, Version},
         schema::ResourceType,
     },
-    store::{Change, MemberChanges, RowChange, StoreError, StoredResource, TenantTx},
+    store::{
+        Change, MemberChanges, Remains, ResourceKeys, RowChange, StoreError, StoredResource,
+        TenantTx,
+    },
     tenant::Scope,
 };
 
@@ -68,9 +71,12 @@ impl Provisioner {
         let document = read(&stored)?;
         let outlook = Outlook::before(tx, hearers, Shift::deletion(id, &document)).await?;
         let mut groups = tx.groups_for_update(id, None, GROUPS).await?;
+        let mut left = Vec::new();
         while let Some(last) = groups.last().map(|group| group.id) {
             for group in &groups {
-                tx.apply(&self.loss(access, group, id, stamp)?).await?;
+                let gone = MemberChanges { remove: vec![id], ..MemberChanges::default() };
+                tx.apply(&self.touch(access, group, (gone, "lose member"), stamp)?).await?;
+                left.push(group.id);
             }
             groups = tx.groups_for_update(id, Some(last), GROUPS).await?;
         }
@@ -89,7 +95,7 @@ impl Provisioner {
             id,
             version: stored.version,
             at_us: stamp.at_us,
-            row: RowChange::Delete,
+            row: RowChange::Delete { remains: remains(access, &stored, &document, left) },
             members: MemberChanges::default(),
             events: self.events(id, &event::Change::Deleted, Some(&before), None, stamp.at_us),
             txn: stamp.txn.clone(),
@@ -102,12 +108,12 @@ impl Provisioner {
         }
     }
 
-    /// What the deletion of `member` does to a group.
-    fn loss(
+    /// What the end or the return of a member does to a group.
+    pub(super) fn touch(
         &self,
         access: &Access,
         group: &StoredResource,
-        member: ResourceId,
+        (members, action): (MemberChanges, &'static str),
         stamp: &Stamp,
     ) -> Result<Change, StoreError> {
         let version = Version(group.version.0 + 1);
@@ -127,14 +133,29 @@ impl Provisioner {
             version,
             at_us: stamp.at_us,
             row: RowChange::Touch,
-            members: MemberChanges { remove: vec![member], ..MemberChanges::default() },
+            members,
             txn: stamp.txn.clone(),
             events: self.events(group.id, &happened, Some(&named), Some(&named), stamp.at_us),
-            audit: self.audit(access, "lose member", attributes),
+            audit: self.audit(access, action, attributes),
         })
     }
 }
 
-fn read(stored: &StoredResource) -> Result<Document, StoreError> {
+/// What is kept of a user who is deleted.
+fn remains(
+    access: &Access,
+    stored: &StoredResource,
+    document: &Document,
+    groups: Vec<ResourceId>,
+) -> Option<Remains> {
+    access.resource_type.is_user().then(|| Remains {
+        created_us: stored.created_us,
+        unique_key: ResourceKeys::of(&access.resource_type, document, false).unique,
+        document: stored.document.clone(),
+        groups,
+    })
+}
+
+pub(super) fn read(stored: &StoredResource) -> Result<Document, StoreError> {
     Document::from_json(&stored.document).map_err(|error| StoreError::Damaged(error.to_string()))
 }

@@ -16,6 +16,7 @@ mod gating;
 mod global_revocation;
 mod members;
 mod notices;
+mod offboard;
 pub mod operator;
 mod patch;
 mod query;
@@ -24,6 +25,7 @@ mod receipt;
 mod record;
 mod replace;
 mod represent;
+mod restore;
 mod revocation;
 pub mod ssf;
 
@@ -52,6 +54,7 @@ pub use global_revocation::{
     GlobalRevocation, GlobalRevocationError, KeySource, Proof, REVOCATION_PATH,
 };
 pub use notices::ConnectionLog;
+pub use offboard::Departure;
 pub use receipt::ReceiptState;
 pub use revocation::{Revocation, RevocationError, Revoked, Revoker, Statement};
 

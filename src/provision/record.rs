@@ -137,7 +137,7 @@ impl Provisioner {
         happened: &event::Change,
         after: &Subject,
     ) -> Vec<OutboxEvent> {
-        let mut drafts = event::events(happened, None, Some(after), &cause(stored.created_us));
+        let mut drafts = event::events(happened, None, Some(after), &cause(stored.modified_us));
         drafts.extend(self.full_event(access, stored, happened, after));
         drafts.sort_by_key(|draft| draft.ord);
         drafts.iter().map(|draft| self.kept(stored.id, Audience::All, draft)).collect()
@@ -263,7 +263,7 @@ impl Provisioner {
         attributes: Vec<String>,
     ) -> AuditEntry {
         let id: Uuid = self.clock.new_id();
-        AuditEntry { id, actor: format!("token:{}", access.caller.credential), action, attributes }
+        AuditEntry { id, actor: access.caller.actor(), action, attributes }
     }
 }
 

@@ -95,22 +95,37 @@ impl TenantTx {
     ///
     /// [`StoreError`] if the database fails.
     pub async fn audit(&self, entry: &AuditEntry, at_us: i64) -> Result<(), StoreError> {
-        let sql = Sql::new(
-            "insert into audit_entry (tenant_id, id, at_us, actor, action, txn, attributes) values ",
-        )
-        .rows([vec![
-            self.owner(),
-            entry.id.into(),
-            at_us.into(),
-            entry.actor.clone().into(),
-            entry.action.into(),
-            format!("tx_{}", entry.id).into(),
-            entry.attributes.join(" ").into(),
-        ]]);
-        self.run(sql).await.map(|_| ())
+        let txn = format!("tx_{}", entry.id);
+        self.run(self.insert_entry(entry, None, (&txn, at_us))).await.map(|_| ())
+    }
+
+    /// Remembers what was done to a resource that stays as it is, or is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn audit_of(
+        &self,
+        entry: &AuditEntry,
+        resource: (i16, ResourceId),
+        at_us: i64,
+    ) -> Result<(), StoreError> {
+        let txn = format!("tx_{}", entry.id);
+        self.run(self.insert_entry(entry, Some(resource), (&txn, at_us))).await.map(|_| ())
     }
 
     pub(super) fn insert_audit(&self, entry: &AuditEntry, change: &Change) -> Sql {
+        let resource = (change.resource_type, change.id);
+        self.insert_entry(entry, Some(resource), (&change.txn, change.at_us))
+    }
+
+    fn insert_entry(
+        &self,
+        entry: &AuditEntry,
+        resource: Option<(i16, ResourceId)>,
+        (txn, at_us): (&str, i64),
+    ) -> Sql {
+        let (code, id) = resource.unzip();
         Sql::new(
             "insert into audit_entry (tenant_id, id, at_us, actor, action, txn, resource_type,
                 resource_id, attributes) values ",
@@ -118,12 +133,12 @@ impl TenantTx {
         .rows([vec![
             self.owner(),
             entry.id.into(),
-            change.at_us.into(),
+            at_us.into(),
             entry.actor.clone().into(),
             entry.action.into(),
-            change.txn.clone().into(),
-            change.resource_type.into(),
-            change.id.get().into(),
+            txn.into(),
+            code.into(),
+            id.map(ResourceId::get).into(),
             entry.attributes.join(" ").into(),
         ]])
     }

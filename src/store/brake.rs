@@ -260,6 +260,15 @@ impl TenantTx {
             .rows([vec![self.owner(), id.get().into(), at_us.into()]])
             .push(" on conflict (tenant_id, resource_id) do update set at_us = excluded.at_us");
         self.run(sql).await?;
+        self.forget_held_person(id).await
+    }
+
+    /// Notes that somebody is held no longer.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn forget_held_person(&self, id: ResourceId) -> Result<(), StoreError> {
         let sql = Sql::new("delete from held_person where tenant_id = ?").bind(self.owner());
         self.run(sql.push(" and resource_id = ?").bind(id.get())).await.map(|_| ())
     }

@@ -10,7 +10,9 @@ use std::sync::atomic::Ordering;
 use sea_orm::{DbBackend, Value};
 use uuid::Uuid;
 
-use super::{AuditEntry, MemberChanges, ResourceKeys, StoreError, TenantTx, statement::Sql};
+use super::{
+    AuditEntry, MemberChanges, Remains, ResourceKeys, StoreError, TenantTx, statement::Sql,
+};
 use crate::{
     event::EventUri,
     scim::resource::{ResourceId, Version},
@@ -29,6 +31,8 @@ pub enum RowChange {
         document: String,
         /// Its keys.
         keys: ResourceKeys,
+        /// When it was created, which is before the change if it was deleted since.
+        created_us: i64,
     },
     /// Another document.
     Update {
@@ -45,7 +49,10 @@ pub enum RowChange {
     /// It stays as it is: something is told about it.
     Stay,
     /// The row goes.
-    Delete,
+    Delete {
+        /// What is kept of it for a while.
+        remains: Option<Remains>,
+    },
 }
 
 /// Which streams an event is for, of those that carry its type.
@@ -184,9 +191,9 @@ impl TenantTx {
 
     fn row_pieces(&self, change: &Change) -> Vec<Piece> {
         match &change.row {
-            RowChange::Insert { document, keys } => {
-                let mut pieces =
-                    vec![Piece { name: "row", sql: self.insert_row(change, document, keys) }];
+            RowChange::Insert { document, keys, created_us } => {
+                let row = self.insert_row(change, document, keys, *created_us);
+                let mut pieces = vec![Piece { name: "row", sql: row }];
                 pieces.extend(self.values_piece(change, keys));
                 pieces
             }
@@ -204,18 +211,31 @@ impl TenantTx {
             }
             RowChange::Stay => vec![],
             RowChange::Touch => vec![Piece { name: "row", sql: self.touch_row(change) }],
-            RowChange::Delete => vec![
-                Piece { name: "gone", sql: self.delete_values(change.id) },
-                Piece { name: "freed", sql: self.release_values(change.id) },
-                Piece { name: "memberships", sql: self.delete_memberships(change.id) },
-                Piece { name: "opaque", sql: self.delete_opaque_members(change.id) },
-                Piece { name: "gates", sql: self.delete_gates(change.id) },
-                Piece { name: "row", sql: self.delete_row(change.id) },
-            ],
+            RowChange::Delete { remains } => {
+                let mut pieces = vec![
+                    Piece { name: "gone", sql: self.delete_values(change.id) },
+                    Piece { name: "freed", sql: self.release_values(change.id) },
+                    Piece { name: "memberships", sql: self.delete_memberships(change.id) },
+                    Piece { name: "opaque", sql: self.delete_opaque_members(change.id) },
+                    Piece { name: "gates", sql: self.delete_gates(change.id) },
+                    Piece { name: "row", sql: self.delete_row(change.id) },
+                ];
+                pieces.extend(remains.as_ref().map(|remains| Piece {
+                    name: "remains",
+                    sql: self.keep_remains(change, remains),
+                }));
+                pieces
+            }
         }
     }
 
-    fn insert_row(&self, change: &Change, document: &str, keys: &ResourceKeys) -> Sql {
+    fn insert_row(
+        &self,
+        change: &Change,
+        document: &str,
+        keys: &ResourceKeys,
+        created_us: i64,
+    ) -> Sql {
         Sql::new(
             "insert into resource (tenant_id, id, resource_type, version, created_us, modified_us,
                 unique_key, external_id, display_key, active, document) values ",
@@ -226,7 +246,7 @@ impl TenantTx {
         .bind(change.resource_type)
         .append(self.judged(change, keys))
         .push(", ?, ?, ?, ?, ?, ?, ?)")
-        .bind(change.at_us)
+        .bind(created_us)
         .bind(change.at_us)
         .bind(keys.unique.clone())
         .bind(keys.external_id.clone())

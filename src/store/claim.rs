@@ -19,7 +19,7 @@ impl RowChange {
     pub(super) fn unique_values(&self) -> &[UniqueValue] {
         match self {
             Self::Insert { keys, .. } | Self::Update { keys, .. } => &keys.unique_values,
-            Self::Touch | Self::Stay | Self::Delete => &[],
+            Self::Touch | Self::Stay | Self::Delete { .. } => &[],
         }
     }
 }

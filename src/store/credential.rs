@@ -261,6 +261,7 @@ impl Store {
             expires_us: row.try_get_by_index(5)?,
             networks: networks(&row, 11)?,
             subject: row.try_get_by_index::<Option<Uuid>>(8)?.map(ResourceId::new),
+            operator: None,
         }))
     }
 

@@ -15,6 +15,8 @@ pub enum UniqueKey {
     ApplicationName,
     /// A receiver's name.
     ReceiverName,
+    /// The key of an offboarding.
+    OffboardingKey,
 }
 
 /// A failure of the store.
@@ -115,6 +117,7 @@ fn unique_key(constraint: &str) -> Option<UniqueKey> {
         ("connection_name", "connection.name", UniqueKey::ConnectionName),
         ("application_name", "application.name", UniqueKey::ApplicationName),
         ("receiver_name", "receiver.name", UniqueKey::ReceiverName),
+        ("offboarding_key", "offboarding.idempotency_key", UniqueKey::OffboardingKey),
     ];
     keys.into_iter()
         .find(|(name, column, _)| constraint.contains(name) || constraint.contains(column))

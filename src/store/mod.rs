@@ -19,6 +19,7 @@ mod claim;
 mod connection;
 mod credential;
 mod custom_schema;
+mod deleted_user;
 mod delivery;
 mod error;
 mod fence;
@@ -31,10 +32,12 @@ mod membership;
 mod migrate;
 mod nesting;
 mod notice;
+mod offboarding;
 mod order;
 mod outbox;
 mod person;
 mod postgres;
+mod protected_user;
 mod receipt;
 mod receiver;
 mod receiver_stream;
@@ -81,6 +84,7 @@ pub use change::{Audience, Change, OutboxEvent, RowChange};
 pub use connection::ConnectionRow;
 pub use credential::{CredentialRow, NewCredential};
 pub use custom_schema::{Definitions, Reindex};
+pub use deleted_user::{DeletedFilter, DeletedUser, Remains};
 pub use delivery::{
     Claim, DeadLetter, EventSpan, FailingStream, Finish, LeaseKey, LetterFilter, Overdue,
     PER_STREAM, Said,
@@ -95,8 +99,10 @@ pub use membership::{MemberState, OpaqueMember, StoredMember};
 pub use migrate::{MigrateCommand, MigrationState, migrate};
 pub use nesting::GroupLink;
 pub use notice::NoticeRow;
+pub use offboarding::{OffboardingPerson, OffboardingRow, OffboardingState};
 pub use outbox::OutboxRow;
 pub use person::PersonName;
+pub use protected_user::ProtectedUser;
 pub use receipt::{ReceiptCursor, ReceiptFilter, RevocationRow, TargetRow};
 pub use receiver::{NewAccessToken, NewReceiverRow, ReceiverRow};
 pub use receiver_stream::{

@@ -115,7 +115,7 @@ const TENANT: &str =
     "select id, name, state, subject_issuer, created_us, event_settings from tenant";
 
 /// Tables of a tenant's rows, in the order in which they can go.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 17] = [
     "delivery",
     "stream_subject",
     "stream",
@@ -128,6 +128,8 @@ const TABLES: [&str; 15] = [
     "attribute_value",
     "unique_value",
     "resource",
+    "deleted_user",
+    "protected_user",
     "credential",
     "connection_notice",
     "connection",
@@ -291,6 +293,7 @@ fn delete_rows(table: &str, tenant: TenantId) -> Sql {
         "attribute_value" => "path, value_key, resource_id, element",
         "unique_value" => "resource_type, path, value_key",
         "credential" => "token_hash",
+        "deleted_user" | "protected_user" => "resource_id",
         "connection_notice" => "connection_id, kind, detail",
         "stream_subject" => "stream_id, subject",
         _ => "id",

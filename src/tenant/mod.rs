@@ -180,9 +180,19 @@ pub struct Caller {
     pub networks: AllowedNetworks,
     /// The user that the credential speaks for; none if it is the directory's.
     pub subject: Option<ResourceId>,
+    /// The operator who acts in the place of a directory, as the record names them.
+    pub operator: Option<Arc<str>>,
 }
 
 impl Caller {
+    /// Who it is, as the record names them.
+    pub fn actor(&self) -> String {
+        match &self.operator {
+            Some(operator) => operator.to_string(),
+            None => format!("token:{}", self.credential),
+        }
+    }
+
     /// Whether a group's `displayName` is unique: as it is set, or as the dialect has it.
     pub fn unique_group_names(&self) -> bool {
         self.settings.unique_group_names.unwrap_or(self.dialect.leniency().unique_group_names)

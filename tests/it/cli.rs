@@ -1,5 +1,7 @@
 //! The program as an operator starts it: commands, settings, and `serve` itself.
 
+mod people;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -196,60 +198,6 @@ fn webhooks_and_connectors_are_kept_from_the_shell() {
         ended.complained.contains("JSON object") && !ended.complained.contains("t0p"),
         "{ended:?}"
     );
-}
-
-#[test]
-fn a_token_is_limited_and_rotated_from_the_shell() {
-    let shell = Shell::new();
-    shell.say(&["tenant", "create", "acme"]);
-    shell.say(&["connection", "create", "acme", "okta", "--dialect", "okta"]);
-    let issue = ["token", "issue", "acme", "--connection", "okta", "--network"];
-    shell.fail(&[&issue[..], &["10.0.0.0/33"]].concat(), 2, "203.0.113.0/24");
-    let old = shell.json(&[&issue[..], &["203.0.113.9/24"]].concat());
-    assert_eq!(old["networks"], json!(["203.0.113.0/24"]));
-    let rotate = ["token", "rotate", "acme", old["id"].as_str().unwrap()];
-
-    let new = shell.json(&[&rotate[..], &["--overlap", "1h"]].concat());
-
-    assert_ne!(new["token"], old["token"]);
-    assert_eq!(new["networks"], old["networks"]);
-    shell.fail(&[&rotate[..], &["--overlap", "31d"]].concat(), 2, "30 days");
-    assert_eq!(shell.json(&["token", "list", "acme"]).as_array().unwrap().len(), 2);
-}
-
-#[test]
-fn the_record_is_read_from_the_shell() {
-    let shell = Shell::new();
-    shell.say(&["tenant", "create", "acme"]);
-    assert_eq!(shell.say(&["audit", "list", "acme"]), "");
-
-    shell.say(&["brake", "set", "acme", "--people", "3"]);
-
-    let entry = shell.json(&["audit", "list", "acme", "--limit", "1"]);
-    assert_eq!((&entry["action"], &entry["actor"]), (&json!("brake.set"), &json!("operator:cli")));
-    assert!(shell.say(&["audit", "list", "acme"]).contains("brake.set"));
-    shell.fail(&["audit", "list", "nobody"], 1, "nobody");
-    shell.fail(&["audit", "list", "acme", "--after", "x"], 2, "--after");
-}
-
-#[test]
-fn the_brake_is_set_from_the_shell() {
-    let shell = Shell::new();
-    shell.say(&["tenant", "create", "acme"]);
-    assert!(shell.say(&["brake", "show", "acme"]).starts_with("The brake is off: no limit"));
-
-    let set = shell.json(&["brake", "set", "acme", "--percent", "10", "--window", "2h"]);
-
-    assert_eq!((&set["state"], &set["percent"]), (&json!("watching"), &json!(10)));
-    assert_eq!(set["window_s"], 7_200);
-    assert_eq!(shell.say(&["brake", "held", "acme"]).trim(), "Nobody is held.");
-    shell.fail(&["brake", "set", "acme"], 2, "--people");
-    shell.fail(&["brake", "set", "acme", "--people", "many"], 2, "many");
-    shell.fail(&["brake", "reject", "acme"], 1, "watching");
-    assert_eq!(shell.json(&["brake", "release", "acme", "--for", "1h"])["state"], "released");
-    assert_eq!(shell.json(&["brake", "reset", "acme"])["state"], "watching");
-    shell.say(&["brake", "set", "acme", "--percent", "default"]);
-    assert!(shell.say(&["brake", "show", "acme"]).starts_with("The brake is off"));
 }
 
 #[test]

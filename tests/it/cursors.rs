@@ -357,6 +357,7 @@ fn access(tenant: TenantId) -> Access {
         credential: Uuid::nil(),
         connection: Uuid::nil(),
         subject: None,
+        operator: None,
         dialect: Dialect::Generic,
         settings: Arc::default(),
         events: Arc::default(),

@@ -382,7 +382,7 @@ async fn tenants_in(session: &mut PgConnection, table: &str) -> Result<Vec<i64>,
 on_both_databases! {
     /// What SQLite has instead is the tenant in every statement; it has no sessions.
     async fn the_database_itself_keeps_tenants_apart(app: TestApp) {
-        const TABLES: [&str; 13] = [
+        const TABLES: [&str; 15] = [
             "tenant",
             "connection",
             "credential",
@@ -396,6 +396,8 @@ on_both_databases! {
             "audit_entry",
             "application",
             "application_group",
+            "deleted_user",
+            "protected_user",
         ];
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         for tenant in [&acme, &globex] {
@@ -407,6 +409,9 @@ on_both_databases! {
             };
             app.operator().create_application(tenant.name(), "crm", gated).await.unwrap();
             tenant.patch(&user, replace("emails", json!([{ "value": "b@x.test" }]))).await;
+            app.operator().protect_user(tenant.name(), user.id(), "owner", "test").await.unwrap();
+            let leaver = tenant.create("Users", json!({ "userName": "leaver" })).await;
+            tenant.delete(&leaver).await.expect(204);
         }
         let Some(mut session) = session(&app).await else { return };
 

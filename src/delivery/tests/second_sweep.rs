@@ -59,7 +59,7 @@ impl House {
     /// The user is there, and may log in.
     async fn admit(&self, user: ResourceId) {
         let keys = ResourceKeys { active: Some(true), ..ResourceKeys::default() };
-        let row = RowChange::Insert { document: "{}".to_owned(), keys };
+        let row = RowChange::Insert { document: "{}".to_owned(), keys, created_us: 0 };
         let change = Change {
             resource_type: 1,
             id: user,

@@ -15,10 +15,12 @@ mod connectors;
 mod events;
 mod keys;
 mod letters;
+mod offboardings;
 mod people;
 mod problem;
 mod receipts;
 mod receivers;
+mod restoring;
 mod revocation_issuer;
 mod schemas;
 mod streams;
@@ -45,7 +47,14 @@ const BASE: &str = "/admin/v1";
 /// The API as poem-openapi sees it; its handlers find the [`Operator`] in the request.
 pub fn service() -> OpenApiService<impl OpenApi, ()> {
     let tenancy = (tenants::Tenants, connections::Connections, tokens::Tokens, schemas::Schemas);
-    let people = (people::People, brake::Brakes, audit::Audit, receipts::Receipts);
+    let people = (
+        people::People,
+        offboardings::Offboardings,
+        restoring::Restoring,
+        brake::Brakes,
+        audit::Audit,
+        receipts::Receipts,
+    );
     let receiving = (
         applications::Applications,
         receivers::Receivers,

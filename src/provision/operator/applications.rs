@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     provision::{
-        ProvisionError,
         gating::{Outlook, Shift},
         record::Stamp,
     },
@@ -161,15 +160,6 @@ impl Operator {
     ) -> Result<Uuid, OperatorError> {
         let row = self.tenant_store(tenant).await?.application_named(name).await?;
         row.map(|row| row.id).ok_or_else(|| no_application(name))
-    }
-}
-
-impl From<ProvisionError> for OperatorError {
-    fn from(error: ProvisionError) -> Self {
-        match error {
-            ProvisionError::Store(error) => Self::Store(error),
-            refused => Self::Invalid(refused.to_string()),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The command line and the admin API are two faces of these use cases.
 
+mod acting;
 mod applications;
 mod audit;
 mod brake;
@@ -10,11 +11,14 @@ mod connectors;
 mod event_settings;
 mod keys;
 mod letters;
+mod offboarding;
 mod people;
+mod protection;
 mod receipts;
 mod receivers;
 mod recheck;
 mod records;
+mod restoring;
 mod revocation_issuer;
 mod schemas;
 mod speaking;
@@ -26,8 +30,10 @@ mod webhooks;
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::Provisioner;
 use crate::{
     clock::Clock,
     store::{KeyError, SecretKey, Store, StoreError, TenantRow, TenantState, TenantStore},
@@ -40,13 +46,18 @@ pub use brake::{BrakeDecision, BrakeRecord, HeldRecord};
 pub use connections::ConnectionChange;
 pub use connectors::{ConnectorRecord, KillsRecord, NewConnector, RehearsedEvent};
 pub use letters::{DeadLetterRecord, Letters, Moved, Replay, ReplayStart};
+pub use offboarding::{
+    LeaverRecord, NewOffboarding, OffboardingRecord, TenantOutcome, names_of_csv,
+};
 pub use people::{NameKind, RevokedSessions, Said};
+pub use protection::ProtectedRecord;
 pub use receipts::{Rearmed, ReceiptPage, ReceiptQuery, ReceiptRecord, TargetRecord};
 pub use records::{
     ApplicationRecord, ConnectionRecord, EventRecord, IssuedReceiver, IssuedToken, KeyRecord,
     NewReceiver, NewStream, NewTenant, NewToken, NoticeRecord, ReceiverRecord, StreamRecord,
     TenantRecord, TokenRecord,
 };
+pub use restoring::{DeletedQuery, DeletedRecord, RestoredRecord};
 pub use revocation_issuer::{NewRevocationIssuer, RevocationIssuerRecord};
 pub use speaking::{Rehearsal, Speaking};
 pub use stream_choice::{ChosenStream, StreamChoice};
@@ -98,6 +109,7 @@ pub struct OperatorCaller {
 /// The operator's use cases. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Operator {
+    provisioner: Provisioner,
     store: Store,
     clock: Clock,
     secret: Arc<SecretKey>,
@@ -105,27 +117,30 @@ pub struct Operator {
     public_url: Arc<str>,
     receiver_rules: Arc<ReceiverRules>,
     speaking: Arc<dyn Speaking>,
+    /// Told when an offboarding was asked for.
+    asked: Arc<Notify>,
 }
 
 impl Operator {
-    /// The use cases over `store`; what is secret is sealed with `secret`, and
-    /// events go only where `receiver_rules` allow. `speaking` knows the receivers.
+    /// The use cases over the store of `provisioner`, which changes resources; what is
+    /// secret is sealed with `secret`, and events go only where `receiver_rules` allow.
+    /// `speaking` knows the receivers.
     pub fn new(
-        store: Store,
-        clock: Clock,
+        provisioner: Provisioner,
         secret: Arc<SecretKey>,
-        public_url: &str,
         receiver_rules: Arc<ReceiverRules>,
         speaking: Arc<dyn Speaking>,
     ) -> Self {
         Self {
-            store,
-            clock,
+            store: provisioner.store.clone(),
+            clock: provisioner.clock.clone(),
+            public_url: Arc::clone(&provisioner.public_url),
+            provisioner,
             secret,
             key_times: KeyTimes::default(),
-            public_url: public_url.into(),
             receiver_rules,
             speaking,
+            asked: Arc::default(),
         }
     }
 

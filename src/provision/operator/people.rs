@@ -58,7 +58,7 @@ impl NameKind {
         }
     }
 
-    fn person(self, name: &str) -> Option<PersonName> {
+    pub(super) fn person(self, name: &str) -> Option<PersonName> {
         match self {
             Self::Id => ResourceId::parse(name).map(PersonName::Id),
             Self::UserName => Some(PersonName::UserName(name.to_owned())),
@@ -187,7 +187,7 @@ impl Operator {
         Ok(Said { txn: said.txn, users })
     }
 
-    fn receipt_url(&self, tenant: &str, txn: &str) -> String {
+    pub(super) fn receipt_url(&self, tenant: &str, txn: &str) -> String {
         format!("{}/admin/v1/tenants/{tenant}/deprovisionings/{txn}", self.public_url)
     }
 }

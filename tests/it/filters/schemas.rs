@@ -36,7 +36,7 @@ fn change(id: ResourceId, kind: &ResourceType, document: &Document, at_us: i64) 
         id,
         version: Version(1),
         at_us,
-        row: RowChange::Insert { document: document.to_json(kind), keys },
+        row: RowChange::Insert { document: document.to_json(kind), keys, created_us: 0 },
         members: MemberChanges::default(),
         txn: "test".to_owned(),
         events: Vec::new(),
