@@ -28,7 +28,7 @@ use muster::{
         schema::{Registry, ResourceType},
     },
     store::{self, Location, MigrateCommand, NewTenantRow, SealedKey, Store, StoreError},
-    tenant::{AllowedNetworks, Caller, Scope},
+    tenant::{AllowedNetworks, Caller, Scope, TenantLimits},
 };
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
@@ -222,6 +222,7 @@ async fn directory() -> (TempDir, Provisioner, Access) {
         connection: Uuid::nil(),
         subject: None,
         operator: None,
+        limits: TenantLimits::default(),
         networks: AllowedNetworks::default(),
         dialect: Dialect::Generic,
         settings: Arc::default(),

@@ -28,6 +28,8 @@ mod m20261124_000020_credential_networks;
 mod m20261124_000021_audit_resource;
 mod m20261124_000022_deleted_user;
 mod m20261124_000023_offboarding;
+mod m20261124_000024_tenant_limits;
+mod m20261124_000025_role_rule;
 mod sql;
 
 /// The steps in order.
@@ -61,6 +63,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000021_audit_resource::Migration),
             Box::new(m20261124_000022_deleted_user::Migration),
             Box::new(m20261124_000023_offboarding::Migration),
+            Box::new(m20261124_000024_tenant_limits::Migration),
+            Box::new(m20261124_000025_role_rule::Migration),
         ]
     }
 }

@@ -6,15 +6,13 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
 use super::{
+    ACTOR,
     connection::setting,
     duration,
     failure::Failure,
     output::{Columns, Output},
 };
 use crate::provision::operator::{BrakeDecision, BrakeRecord, Operator};
-
-/// Who the audit trail says it was: whoever can open the database.
-const ACTOR: &str = "operator:cli";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

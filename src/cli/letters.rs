@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use super::{
+    ACTOR,
     failure::Failure,
     output::{Columns, Output},
     stream::event,
@@ -13,9 +14,6 @@ use crate::{
     provision::operator::{Letters, Moved, Operator, Replay, ReplayStart},
     scim::date_time::parse_date_time,
 };
-
-/// Who the audit trail says it was: whoever may run commands on the database.
-const ACTOR: &str = "operator:command-line";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

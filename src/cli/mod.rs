@@ -25,6 +25,7 @@ mod receipt;
 mod receiver;
 mod restoring;
 mod revocation_issuer;
+mod role;
 mod schema;
 mod serve;
 mod settings;
@@ -115,6 +116,9 @@ enum Command {
     /// People: what can be done to a user without the directory.
     #[command(subcommand)]
     User(user::Command),
+    /// Roles that people have, by rules, and why.
+    #[command(subcommand)]
+    Role(role::Command),
     /// Lets people leave, by name, in every tenant that has them: their sessions end.
     Offboard(offboarding::Arguments),
     /// Offboardings that were asked for.
@@ -142,6 +146,9 @@ enum Command {
     #[command(subcommand)]
     Operator(operator::Command),
 }
+
+/// Who the audit trail says it was: whoever can open the database.
+const ACTOR: &str = "operator:command-line";
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
@@ -199,6 +206,7 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
             schema::run_type(command, &open(sources).await?, output).await?;
         }
         Command::User(command) => user::run(command, &open(sources).await?, output).await?,
+        Command::Role(command) => role::run(command, &open(sources).await?, output).await?,
         Command::Offboard(arguments) => {
             offboarding::offboard(arguments, &open(sources).await?, output).await?;
         }

@@ -6,9 +6,10 @@ use clap::{Args, Subcommand};
 use uuid::Uuid;
 
 use super::{
+    ACTOR,
     failure::Failure,
     output::{Columns, Output, cell},
-    user::{ACTOR, name_kind},
+    user::name_kind,
 };
 use crate::provision::{
     Departure,

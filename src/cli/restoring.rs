@@ -4,9 +4,9 @@ use clap::{Subcommand, value_parser};
 use serde_json::json;
 
 use super::{
+    ACTOR,
     failure::Failure,
     output::{Columns, Output},
-    user::ACTOR,
 };
 use crate::provision::operator::{DeletedQuery, Operator};
 

@@ -32,6 +32,18 @@ pub(super) enum Command {
         #[command(flatten)]
         change: EventChange,
     },
+    /// Changes how much a tenant may ask for, within a second; without a limit, shows it.
+    Limits {
+        /// The tenant.
+        name: String,
+        /// So many SCIM requests at once, and as many evenly over each minute: 1 to 1000000
+        /// [default: any number].
+        #[arg(long, value_name = "N|default")]
+        requests_per_minute: Option<String>,
+        /// So many SCIM requests at a time, while others wait: 1 to 1000 [default: 16].
+        #[arg(long, value_name = "N|default")]
+        concurrent_requests: Option<String>,
+    },
     /// Lists the tenants.
     List,
     /// Refuses all requests of a tenant; nothing is lost.
@@ -131,6 +143,24 @@ pub(super) async fn run(
             };
             let text = format!("Events of tenant {name} {word}: {}", settings.to_json());
             output.done(&settings, &text)
+        }
+        Command::Limits { name, requests_per_minute, concurrent_requests } => {
+            let given = [
+                ("requests_per_minute", requests_per_minute.map(setting)),
+                ("concurrent_requests", concurrent_requests.map(setting)),
+            ];
+            let change: Map<String, Value> =
+                given.into_iter().filter_map(|(it, value)| Some((it.to_owned(), value?))).collect();
+            let limits = match change.is_empty() {
+                true => operator.limits(&name).await?,
+                false => operator.change_limits(&name, change).await?,
+            };
+            let rate = match limits.requests_per_minute {
+                Some(count) => format!("{count} requests a minute"),
+                None => "any number of requests a minute".to_owned(),
+            };
+            let at_a_time = limits.concurrent_requests;
+            output.done(&limits, &format!("Tenant {name} may make {rate}, {at_a_time} at a time."))
         }
         Command::List => output.list(&operator.tenants().await?, COLUMNS, "There are no tenants."),
         Command::Suspend { name } => {

@@ -44,7 +44,10 @@ fn settings_are_flags_before_and_behind_the_command() {
 fn wrong_arguments_are_one_line_without_usage() {
     check_refused("muster serve --lisen 3", "unexpected argument '--lisen' found; a similar");
     check_refused("muster token issue acme", "--connection <CONNECTION>");
-    check_refused("muster token issue a --connection b --scope x", "scim.read scim.write ssf.poll");
+    check_refused(
+        "muster token issue a --connection b --scope x",
+        "scim.read scim.write scim.users scim.groups ssf.poll",
+    );
     check_refused("muster token revoke acme 17", "invalid value '17'");
     check_refused("muster connection create a b --dialect x", "authentik, generic, strict");
     check_refused("muster stream create a --event x", "session-revoked");

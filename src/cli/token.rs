@@ -29,8 +29,9 @@ pub(super) enum Command {
         /// Id of the user it speaks for: it reaches /Me and discovery alone.
         #[arg(long)]
         user: Option<String>,
-        /// What it may do: scim.read, scim.write, ssf.poll, fence.read or sessions.revoke;
-        /// several times for several.
+        /// What it may do: scim.read and scim.write (everything over SCIM), scim.users, scim.groups
+        /// (users or groups alone), ssf.poll, fence.read, access.read or sessions.revoke; several times for
+        /// several.
         #[arg(long = "scope", value_parser = scope, default_values = ["scim.read", "scim.write"])]
         scopes: Vec<Scope>,
         /// Network from which alone it is good, such as 203.0.113.0/24; several times for several

@@ -2,11 +2,8 @@
 
 use clap::Subcommand;
 
-use super::{failure::Failure, output::Output, restoring};
+use super::{ACTOR, failure::Failure, output::Output, restoring};
 use crate::provision::operator::{NameKind, Operator};
-
-/// Who the audit trail says it was: whoever may run commands on the database.
-pub(super) const ACTOR: &str = "operator:command-line";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -9,6 +9,7 @@ mod auth;
 mod client_address;
 mod error;
 mod events;
+mod gate;
 mod log;
 pub mod ops;
 mod payload;

@@ -27,6 +27,7 @@ mod replace;
 mod represent;
 mod restore;
 mod revocation;
+mod sign_in;
 pub mod ssf;
 
 use std::{sync::Arc, time::Duration};
@@ -57,6 +58,7 @@ pub use notices::ConnectionLog;
 pub use offboard::Departure;
 pub use receipt::ReceiptState;
 pub use revocation::{Revocation, RevocationError, Revoked, Revoker, Statement};
+pub use sign_in::{Granted, SignIn, SignInAnswer, SignInUser, person_named};
 
 /// Why a use case did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -122,9 +124,15 @@ impl Access {
         self.caller.dialect.leniency()
     }
 
-    /// Refuses a caller whose credential does not carry `scope`.
+    /// Refuses a caller whose credential does not carry `scope`, nor every right on
+    /// this type.
     fn authorise(&self, scope: Scope) -> Result<(), ScimError> {
-        match self.caller.may(scope) {
+        let whole = match (self.resource_type.is_user(), self.resource_type.is_group()) {
+            (true, _) => Scope::Users,
+            (_, true) => Scope::Groups,
+            _ => scope,
+        };
+        match self.caller.may(scope) || self.caller.may(whole) {
             true => Ok(()),
             false => Err(ScimError::LacksScope { scope: scope.as_str() }),
         }

@@ -69,7 +69,8 @@ impl Provisioner {
         self.list(&access.caller, types, &access.resource_type.endpoint, request).await
     }
 
-    /// Answers a query over every type of resource, in one order (RFC 7644 §3.4.2.1).
+    /// Answers a query over every type of resource that the caller may read, in one
+    /// order (RFC 7644 §3.4.2.1).
     ///
     /// # Errors
     ///
@@ -79,7 +80,16 @@ impl Provisioner {
         caller: &Arc<Caller>,
         request: &SearchRequest,
     ) -> Result<String, ProvisionError> {
-        self.list(caller, caller.registry.resource_types(), "/", request).await
+        let may_read = |kind: &&Arc<ResourceType>| {
+            let access = Access { caller: Arc::clone(caller), resource_type: Arc::clone(kind) };
+            access.authorise(Scope::Read).is_ok()
+        };
+        let types = caller.registry.resource_types();
+        let types: Vec<_> = types.iter().filter(may_read).cloned().collect();
+        if types.is_empty() {
+            return Err(ScimError::LacksScope { scope: Scope::Read.as_str() }.into());
+        }
+        self.list(caller, &types, "/", request).await
     }
 
     async fn list(

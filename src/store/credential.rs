@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sea_orm::QueryResult;
 use uuid::Uuid;
 
-use super::{Store, StoreError, TenantStore, View, statement::Sql, tenants::event_settings};
+use super::{Store, StoreError, TenantStore, View, statement::Sql, tenants::tenant_settings};
 use crate::{
     scim::{dialect::Dialect, resource::ResourceId},
     tenant::{AllowedNetworks, Caller, ConnectionSettings, Scope, Settings, TenantId, TokenHash},
@@ -221,7 +221,7 @@ impl Store {
     ) -> Result<Option<Caller>, StoreError> {
         let sql = Sql::new(
             "select t.id, t.name, d.id, c.dialect, d.scopes, d.expires_us, c.id, c.settings,
-                d.subject_id, t.schema_version, t.event_settings, d.networks
+                d.subject_id, t.schema_version, t.event_settings, d.networks, t.limits
              from credential d
              join tenant t on t.id = d.tenant_id
              join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
@@ -246,7 +246,6 @@ impl Store {
             (row.try_get_by_index(4)?, row.try_get_by_index(7)?);
         let settings = ConnectionSettings::from_json(&settings)
             .map_err(|error| StoreError::Damaged(error.to_string()))?;
-        let events = event_settings(&row.try_get_by_index::<String>(10)?)?;
         Ok(Some(Caller {
             tenant,
             tenant_name: name.into(),
@@ -255,11 +254,12 @@ impl Store {
                 .ok_or_else(|| StoreError::Damaged(format!("dialect {dialect}")))?,
             connection: row.try_get_by_index(6)?,
             settings: Arc::new(settings),
-            events: Arc::new(events),
+            events: Arc::new(tenant_settings(&row, 10)?),
             registry: self.registry(tenant, schema_version).await?,
             scopes: Scope::parse_list(&scopes).into(),
             expires_us: row.try_get_by_index(5)?,
             networks: networks(&row, 11)?,
+            limits: tenant_settings(&row, 12)?,
             subject: row.try_get_by_index::<Option<Uuid>>(8)?.map(ResourceId::new),
             operator: None,
         }))

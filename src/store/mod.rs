@@ -44,6 +44,7 @@ mod receiver_stream;
 mod resource;
 mod retention;
 mod revocation_issuer;
+mod role_rule;
 mod secret_key;
 mod settle;
 mod signing_key;
@@ -111,11 +112,12 @@ pub use receiver_stream::{
 pub use resource::StoredResource;
 pub use retention::{Ages, HoldLimit};
 pub use revocation_issuer::{OneUse, RevocationIssuerRow};
+pub use role_rule::{RoleRule, RoleSource};
 pub use secret_key::{KeyError, SecretKey, generate, kid, make_signing_key};
 pub use signing_key::{KeyState, NewSigningKey, SealedKey, SigningKeyRow, Successor};
 pub use stream::{DeliveryMethod, NewStreamRow, Stream, StreamNaming, StreamRow, StreamStatus};
 pub use stream_status::{ChangedBy, OperationalEvent, StatusChange};
-pub use tenants::{NewTenantRow, TenantRow, TenantState};
+pub use tenants::{NewTenantRow, TenantRow, TenantSettings, TenantState};
 pub use view::{TenantTx, View};
 
 /// Times that work which crossed another transaction is done again.

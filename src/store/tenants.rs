@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     event::EventSettings,
-    tenant::{Settings, TenantId},
+    tenant::{Settings, TenantId, TenantLimits},
 };
 
 /// Whether a tenant is served.
@@ -77,7 +77,7 @@ impl TenantRow {
             state: TenantState::from_code(row.try_get_by_index(2)?),
             subject_issuer: row.try_get_by_index(3)?,
             created_us: row.try_get_by_index(4)?,
-            events: event_settings(&row.try_get_by_index::<String>(5)?)?,
+            events: tenant_settings(row, 5)?,
         })
     }
 }
@@ -213,18 +213,32 @@ impl Store {
         .map(|_| ())
     }
 
-    /// Lets `change` make other settings of those of a tenant's events, if there is
-    /// such a tenant. No other change of them comes between.
+    /// What is set for a tenant, if there is such a tenant.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn tenant_settings<S: TenantSettings>(
+        &self,
+        tenant: TenantId,
+    ) -> Result<Option<S>, StoreError> {
+        let row = self.operator().view().await?.one(settings_of::<S>(tenant)).await?;
+        row.map(|row| tenant_settings(&row, 0)).transpose()
+    }
+
+    /// Lets `change` make other settings of those of a tenant, if there is such a
+    /// tenant. No other change of them comes between.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the database fails; what `change` gives.
-    pub async fn change_event_settings<E>(
+    pub async fn change_tenant_settings<S, E>(
         &self,
         tenant: TenantId,
-        change: impl Fn(&EventSettings) -> Result<EventSettings, E> + Send + Sync + 'static,
-    ) -> Result<Option<TenantRow>, E>
+        change: impl Fn(&S) -> Result<S, E> + Send + Sync + 'static,
+    ) -> Result<Option<S>, E>
     where
+        S: TenantSettings,
         E: From<StoreError> + Send + 'static,
     {
         let change = Arc::new(change);
@@ -233,16 +247,15 @@ impl Store {
                 let change = Arc::clone(&change);
                 Box::pin(async move {
                     let lock = if tx.locks_rows() { " for no key update" } else { "" };
-                    let sql = Sql::new(TENANT).push(" where id = ?").bind(tenant.get()).push(lock);
-                    let Some(row) = tx.one(sql).await? else { return Ok(None) };
-                    let mut row = TenantRow::read(&row)?;
-                    row.events = (*change)(&row.events)?;
-                    let sql = Sql::new("update tenant set event_settings = ?")
-                        .bind(row.events.to_json())
+                    let row = tx.one(settings_of::<S>(tenant).push(lock)).await?;
+                    let Some(row) = row else { return Ok(None) };
+                    let changed = (*change)(&tenant_settings(&row, 0)?)?;
+                    let sql = Sql::new(&format!("update tenant set {} = ?", S::COLUMN))
+                        .bind(changed.to_json())
                         .push(" where id = ?")
                         .bind(tenant.get());
                     View::run(tx, sql).await?;
-                    Ok(Some(row))
+                    Ok(Some(changed))
                 })
             })
             .await
@@ -278,9 +291,32 @@ impl Store {
     }
 }
 
-/// What is set for a tenant's events, from its column.
-pub(super) fn event_settings(text: &str) -> Result<EventSettings, StoreError> {
-    EventSettings::from_json(text).map_err(|error| StoreError::Damaged(error.to_string()))
+/// Settings with a column of their own in the tenant's row.
+pub trait TenantSettings: Settings + Send + Sync + 'static {
+    /// The column.
+    const COLUMN: &'static str;
+}
+
+impl TenantSettings for EventSettings {
+    const COLUMN: &'static str = "event_settings";
+}
+
+impl TenantSettings for TenantLimits {
+    const COLUMN: &'static str = "limits";
+}
+
+fn settings_of<S: TenantSettings>(tenant: TenantId) -> Sql {
+    let select = format!("select {} from tenant where id = ?", S::COLUMN);
+    Sql::new(&select).bind(tenant.get())
+}
+
+/// What is set for a tenant, from its column.
+pub(super) fn tenant_settings<S: Settings>(
+    row: &QueryResult,
+    column: usize,
+) -> Result<S, StoreError> {
+    let text: String = row.try_get_by_index(column)?;
+    S::from_json(&text).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 /// A delete of at most [`DELETE_ROWS`] rows, chosen by key.

@@ -6,6 +6,7 @@
 
 mod brake;
 mod keys;
+mod limits;
 mod networks;
 pub mod receiver_url;
 mod settings;
@@ -23,6 +24,7 @@ use crate::{
 
 pub use brake::{ALWAYS, BrakeSettings, LONGEST_WINDOW};
 pub use keys::KeyTimes;
+pub use limits::TenantLimits;
 pub use networks::AllowedNetworks;
 pub use settings::{ConnectionSettings, MediaType, PatchResponse, Settings, SettingsError};
 pub use token::{Token, TokenHash, TokenKind};
@@ -81,9 +83,18 @@ pub enum Scope {
     /// Change resources over SCIM.
     #[serde(rename = "scim.write")]
     Write,
+    /// Read and change users over SCIM, and nothing else of it.
+    #[serde(rename = "scim.users")]
+    Users,
+    /// Read and change groups over SCIM, and nothing else of it.
+    #[serde(rename = "scim.groups")]
+    Groups,
     /// Read the fence: whose tokens are not to be taken any more.
     #[serde(rename = "fence.read")]
     Fence,
+    /// Ask whether people may sign in, and with which roles.
+    #[serde(rename = "access.read")]
+    Access,
     /// End people's sessions.
     #[serde(rename = "sessions.revoke")]
     Revoke,
@@ -100,19 +111,30 @@ pub enum Scope {
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Read,
         Self::Write,
+        Self::Users,
+        Self::Groups,
         Self::Poll,
         Self::Fence,
+        Self::Access,
         Self::Revoke,
         Self::SsfRead,
         Self::SsfManage,
     ];
 
     /// Those that a connection's token may carry.
-    pub const OF_CONNECTIONS: [Self; 5] =
-        [Self::Read, Self::Write, Self::Poll, Self::Fence, Self::Revoke];
+    pub const OF_CONNECTIONS: [Self; 8] = [
+        Self::Read,
+        Self::Write,
+        Self::Users,
+        Self::Groups,
+        Self::Poll,
+        Self::Fence,
+        Self::Access,
+        Self::Revoke,
+    ];
 
     /// Those that a receiver's token may carry (CAEP Interoperability Profile 1.0 §2.7).
     pub const OF_RECEIVERS: [Self; 3] = [Self::SsfRead, Self::SsfManage, Self::Poll];
@@ -122,8 +144,11 @@ impl Scope {
         match self {
             Self::Read => "scim.read",
             Self::Write => "scim.write",
+            Self::Users => "scim.users",
+            Self::Groups => "scim.groups",
             Self::Poll => "ssf.poll",
             Self::Fence => "fence.read",
+            Self::Access => "access.read",
             Self::Revoke => "sessions.revoke",
             Self::SsfRead => "ssf.read",
             Self::SsfManage => "ssf.manage",
@@ -178,6 +203,8 @@ pub struct Caller {
     pub expires_us: i64,
     /// From where alone the credential is good.
     pub networks: AllowedNetworks,
+    /// How much the tenant may ask for.
+    pub limits: TenantLimits,
     /// The user that the credential speaks for; none if it is the directory's.
     pub subject: Option<ResourceId>,
     /// The operator who acts in the place of a directory, as the record names them.
@@ -185,6 +212,11 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether its credential carries a right over SCIM, if only on some types.
+    pub fn may_somewhere(&self, scope: Scope) -> bool {
+        [scope, Scope::Users, Scope::Groups].into_iter().any(|scope| self.may(scope))
+    }
+
     /// Who it is, as the record names them.
     pub fn actor(&self) -> String {
         match &self.operator {

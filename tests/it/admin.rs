@@ -469,10 +469,25 @@ async fn operations(admin: &Admin) -> Vec<(Method, String)> {
 }
 
 on_both_databases! {
+    async fn limits_are_set_and_shown(app: TestApp) {
+        let admin = Admin::new(&app).await;
+        admin.tenant("acme").await;
+        let change = async |body: Value| admin.send(Method::PATCH, "/tenants/acme/limits", body).await;
+        let shown = admin.get("/tenants/acme/limits").await;
+        assert_eq!(shown, json!({ "requests_per_minute": null, "concurrent_requests": 16 }));
+
+        let changed = change(json!({ "requests_per_minute": 600 })).await.expect(200);
+
+        assert_eq!(changed, json!({ "requests_per_minute": 600, "concurrent_requests": 16 }));
+        assert_eq!(admin.get("/tenants/acme/limits").await, changed);
+        change(json!({ "concurrent_requests": 0 })).await.expect_problem(400, "concurrent_requests");
+        change(json!({ "requests": 1 })).await.expect_problem(400, "requests");
+    }
+
     async fn every_operation_needs_a_token_first(app: TestApp) {
         let admin = Admin::new(&app).await;
         let operations = operations(&admin).await;
-        assert_eq!(operations.len(), 83, "each has a test here: {operations:?}");
+        assert_eq!(operations.len(), 89, "each has a test here: {operations:?}");
         for token in ["", "bad"] {
             let stranger = Admin { app: app.clone(), token: token.to_owned() };
             for (method, path) in &operations {
@@ -497,6 +512,7 @@ on_both_databases! {
                 ("PUT", _) if path.contains("/protected-users/") => json!({ "reason": "x" }),
                 ("PUT", Some("revocation-issuer")) => json!({ "issuer": "x" }),
                 ("POST", Some("connections" | "applications" | "receivers")) => json!({ "name": "x" }),
+                ("POST", Some("role-rules")) => json!({ "role": "x", "filter": "id pr" }),
                 ("POST", Some("credential-compromise")) => json!({ "credential_type": "app" }),
                 ("POST", Some("tokens")) => json!({ "connection": "x" }),
                 ("POST", Some("redrive" | "discard")) => json!({ "all": true }),

@@ -14,7 +14,7 @@ use muster::{
         schema::Registry,
     },
     store::{self, Location, MigrateCommand, NewTenantRow, SealedKey, Store, StoreError},
-    tenant::{AllowedNetworks, Caller, Scope, TenantId},
+    tenant::{AllowedNetworks, Caller, Scope, TenantId, TenantLimits},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -364,6 +364,7 @@ fn access(tenant: TenantId) -> Access {
         registry,
         scopes: Scope::OF_CONNECTIONS.into(),
         expires_us: i64::MAX,
+        limits: TenantLimits::default(),
         networks: AllowedNetworks::default(),
     };
     Access { caller: Arc::new(caller), resource_type }

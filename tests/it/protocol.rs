@@ -17,7 +17,7 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PUBLIC_URL, Resource, TestApp, TestTenant, replace};
+use crate::support::{Answer, PUBLIC_URL, Request, Resource, TestApp, TestTenant, replace};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";

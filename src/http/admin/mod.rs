@@ -22,6 +22,7 @@ mod receipts;
 mod receivers;
 mod restoring;
 mod revocation_issuer;
+mod roles;
 mod schemas;
 mod streams;
 mod tenants;
@@ -50,6 +51,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
     let people = (
         people::People,
         offboardings::Offboardings,
+        roles::Roles,
         restoring::Restoring,
         brake::Brakes,
         audit::Audit,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     authenticate::OperatorToken,
     problem::Failure,
-    view::{EventSettings, List, Tenant, list, view},
+    view::{EventSettings, List, Tenant, TenantLimits, list, view},
 };
 use crate::provision::operator::{self, Operator};
 
@@ -97,6 +97,38 @@ impl Tenants {
             _ => Default::default(),
         };
         Ok(Json(view(&operator.change_event_settings(&tenant, change).await?)?))
+    }
+
+    /// Shows how much a tenant may ask for.
+    #[oai(path = "/tenants/:tenant/limits", method = "get", operation_id = "tenants.limits")]
+    async fn limits(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<TenantLimits>, Failure> {
+        Ok(Json(view(&operator.limits(&tenant).await?)?))
+    }
+
+    /// Changes how much a tenant may ask for, within a second; what is absent stays, `null` is the
+    /// default again. Who asks for more is answered 429 with `Retry-After`.
+    #[oai(
+        path = "/tenants/:tenant/limits",
+        method = "patch",
+        operation_id = "tenants.change_limits"
+    )]
+    async fn change_limits(
+        &self,
+        _token: OperatorToken,
+        tenant: Path<String>,
+        body: Json<TenantLimits>,
+        operator: Data<&Operator>,
+    ) -> Result<Json<TenantLimits>, Failure> {
+        let change = match body.0.to_json() {
+            Some(Value::Object(change)) => change,
+            _ => Default::default(),
+        };
+        Ok(Json(view(&operator.change_limits(&tenant, change).await?)?))
     }
 
     /// Refuses all requests of a tenant; nothing is lost.

@@ -38,8 +38,9 @@ struct NewToken {
     connection: String,
     /// Id of the user it speaks for: it reaches `/Me` and discovery alone.
     user: Option<String>,
-    /// What it may do: `scim.read`, `scim.write`, `ssf.poll`, `fence.read`, `sessions.revoke`.
-    /// Default: the first two.
+    /// What it may do: `scim.read`, `scim.write` (everything over SCIM), `scim.users`,
+    /// `scim.groups` (read and change users or groups alone), `ssf.poll`, `fence.read`, `access.read`,
+    /// `sessions.revoke`. Default: the first two.
     scopes: Option<Vec<String>>,
     /// Networks from which alone it is good, such as `203.0.113.0/24`, at most 50. Default:
     /// anywhere.

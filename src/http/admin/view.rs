@@ -97,6 +97,18 @@ pub(super) struct EventSettings {
     full_events: MaybeUndefined<bool>,
 }
 
+/// How much a tenant may ask for.
+#[derive(Debug, Object)]
+#[oai(deny_unknown_fields)]
+pub(super) struct TenantLimits {
+    /// So many SCIM requests at once, and as many evenly over each minute, of each process: 1 to
+    /// 1000000. Any number unless set.
+    requests_per_minute: MaybeUndefined<u32>,
+    /// So many SCIM requests are done at a time, of each process; others wait, at most 30 seconds:
+    /// 1 to 1000. 16 unless set.
+    concurrent_requests: MaybeUndefined<u32>,
+}
+
 /// How a stream names people, beside the format; what is absent is as the profile has it.
 #[derive(Debug, Object)]
 #[oai(deny_unknown_fields)]

@@ -5,6 +5,7 @@ mod answer;
 mod fence;
 mod form;
 mod revocation;
+mod sign_in;
 mod stream;
 mod token;
 
@@ -25,7 +26,7 @@ use crate::{
         poll::{PollError, PollRequest, Poller},
         push::STREAM_SEQ,
     },
-    provision::{Fence, GlobalRevocation, REVOCATION_PATH, ssf::Transmitter},
+    provision::{Fence, GlobalRevocation, REVOCATION_PATH, SignIn, ssf::Transmitter},
     store::{Store, StoreError},
     tenant::{Scope, StreamId},
 };
@@ -43,6 +44,7 @@ pub(super) struct Events {
     poller: Poller,
     fence: Fence,
     revocation: GlobalRevocation,
+    sign_in: SignIn,
 }
 
 impl Events {
@@ -53,7 +55,8 @@ impl Events {
         poller: Poller,
         (fence, revocation): (Fence, GlobalRevocation),
     ) -> Self {
-        Self { store, authenticator, transmitter, poller, fence, revocation }
+        let sign_in = SignIn::new(store.clone());
+        Self { store, authenticator, transmitter, poller, fence, revocation, sign_in }
     }
 
     /// Answers a request of `tenant` whose path below it is `path`; nothing if
@@ -69,6 +72,7 @@ impl Events {
                 true => published(self.keys(tenant).await),
                 false => method_not_allowed("GET, HEAD"),
             }),
+            "/access" => Some(self.access(&request, tenant).await),
             "/fence" => Some(self.fence(&request, tenant).await),
             REVOCATION_PATH => Some(self.revocation(request, tenant).await),
             "/oauth/token" => Some(self.token(request, tenant).await),

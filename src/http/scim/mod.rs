@@ -27,6 +27,7 @@ use poem_openapi::{LicenseObject, OpenApiService};
 use super::{
     auth::Authenticator,
     error::{Refusal, scim_response},
+    gate::{self, Gate},
     payload::{BodyLimit, SCIM_JSON},
 };
 use crate::{
@@ -80,6 +81,7 @@ pub(crate) fn spec() -> String {
 pub(super) struct Base {
     routes: Box<dyn poem::endpoint::DynEndpoint<Output = Response>>,
     authenticator: Authenticator,
+    gate: Gate,
     log: ConnectionLog,
     asynchronous: Asynchronous,
     max_body_bytes: usize,
@@ -105,6 +107,7 @@ impl Base {
         Self {
             routes: Box::new(poem::endpoint::ToDynEndpoint(routes)),
             authenticator,
+            gate: Gate::new(),
             log,
             asynchronous,
             max_body_bytes,
@@ -116,7 +119,7 @@ impl Base {
         let mut accept = Accept::of(&request);
         let is_head = *request.method() == Method::HEAD;
         let response = match self.admit(&mut request, tenant, path).await {
-            Ok(place) => {
+            Ok((place, _inside)) => {
                 if let Some(caller) = request.data::<Arc<Caller>>() {
                     accept = accept.unless_set(caller.settings.media_type);
                 }
@@ -141,8 +144,12 @@ impl Base {
         request: &mut Request,
         tenant: &str,
         path: &str,
-    ) -> Result<Place, Refusal> {
+    ) -> Result<(Place, Option<gate::Place>), Refusal> {
         let caller = self.authenticate(request, tenant, path).await?;
+        let inside = match &caller {
+            Some(caller) => Some(self.gate.enter(caller).await?),
+            None => None,
+        };
         let leniency = caller.as_ref().map(|caller| caller.dialect.leniency());
         let loose = leniency.is_none_or(|leniency| leniency.loose_paths);
         let registry = match &caller {
@@ -186,7 +193,7 @@ impl Base {
             }
             request.extensions_mut().insert(caller);
         }
-        Ok(place)
+        Ok((place, inside))
     }
 
     /// The service provider's configuration may be read by anybody (RFC 7643 §5);

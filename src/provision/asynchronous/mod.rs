@@ -122,7 +122,7 @@ impl Asynchronous {
         caller: &Caller,
         id: &str,
     ) -> Result<Option<Finished>, ProvisionError> {
-        if !caller.may(Scope::Read) && !caller.may(Scope::Write) {
+        if !caller.may_somewhere(Scope::Read) && !caller.may(Scope::Write) {
             return Err(ScimError::LacksScope { scope: Scope::Read.as_str() }.into());
         }
         let shown: String = id.chars().filter(|char| !char.is_control()).take(64).collect();

@@ -162,8 +162,9 @@ impl Provisioner {
     }
 }
 
+/// Refuses a caller who may change nothing; each operation is looked at by itself.
 pub(super) fn authorise(caller: &Caller) -> Result<(), ScimError> {
-    match caller.may(Scope::Write) {
+    match caller.may_somewhere(Scope::Write) {
         true => Ok(()),
         false => Err(ScimError::LacksScope { scope: Scope::Write.as_str() }),
     }

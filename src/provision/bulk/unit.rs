@@ -14,6 +14,7 @@ use crate::{
         resource::{Preconditions, ResourceId},
     },
     store::{StoreError, TenantTx},
+    tenant::Scope,
 };
 
 /// What became of an operation that succeeded.
@@ -171,6 +172,7 @@ impl Provisioner {
         stamp: &Stamp,
     ) -> Result<(Done, Vec<Notice>), ProvisionError> {
         let access = job.access(operation);
+        access.authorise(Scope::Write)?;
         let preconditions = operation.preconditions.clone();
         let body = || self.body(job, operation);
         let written = match operation.method {

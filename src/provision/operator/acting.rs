@@ -13,7 +13,7 @@ use crate::{
         resource::{Document, ResourceId},
     },
     store::{StoreError, TenantRow},
-    tenant::{AllowedNetworks, Caller, Scope},
+    tenant::{AllowedNetworks, Caller, Scope, TenantLimits},
 };
 
 impl Operator {
@@ -38,6 +38,7 @@ impl Operator {
             registry,
             scopes: [Scope::Read, Scope::Write].into(),
             expires_us: i64::MAX,
+            limits: TenantLimits::default(),
             networks: AllowedNetworks::default(),
             subject: None,
             operator: Some(actor.into()),

@@ -34,14 +34,13 @@ impl Operator {
             .map_err(|error| StoreError::Damaged(format!("a tenant's schema: {error}")))?;
         let changed = self
             .store
-            .change_event_settings(row.id, move |settings| {
+            .change_tenant_settings(row.id, move |settings: &EventSettings| {
                 let settings = settings.merged(&change)?;
                 check_paths(&settings, &registry)?;
                 Ok::<_, OperatorError>(settings)
             })
             .await?;
-        let row = changed.ok_or_else(|| OperatorError::NotFound(format!("tenant `{tenant}`")))?;
-        Ok(row.events)
+        changed.ok_or_else(|| OperatorError::NotFound(format!("tenant `{tenant}`")))
     }
 }
 

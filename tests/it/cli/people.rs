@@ -26,6 +26,18 @@ fn a_token_is_limited_and_rotated_from_the_shell() {
 }
 
 #[test]
+fn a_tenants_limits_are_set_from_the_shell() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    assert!(shell.say(&["tenant", "limits", "acme"]).contains("any number"));
+    let set = shell.say(&["tenant", "limits", "acme", "--requests-per-minute", "600"]);
+    assert!(set.contains("600 requests a minute, 16 at a time"), "{set}");
+    shell.fail(&["tenant", "limits", "acme", "--concurrent-requests", "0"], 2, "1 to 1000");
+    shell.say(&["tenant", "limits", "acme", "--requests-per-minute", "default"]);
+    assert_eq!(shell.json(&["tenant", "limits", "acme"])["requests_per_minute"], json!(null));
+}
+
+#[test]
 fn the_record_is_read_from_the_shell() {
     let shell = Shell::new();
     shell.say(&["tenant", "create", "acme"]);
@@ -34,10 +46,28 @@ fn the_record_is_read_from_the_shell() {
     shell.say(&["brake", "set", "acme", "--people", "3"]);
 
     let entry = shell.json(&["audit", "list", "acme", "--limit", "1"]);
-    assert_eq!((&entry["action"], &entry["actor"]), (&json!("brake.set"), &json!("operator:cli")));
+    assert_eq!(
+        (&entry["action"], &entry["actor"]),
+        (&json!("brake.set"), &json!("operator:command-line"))
+    );
     assert!(shell.say(&["audit", "list", "acme"]).contains("brake.set"));
     shell.fail(&["audit", "list", "nobody"], 1, "nobody");
     shell.fail(&["audit", "list", "acme", "--after", "x"], 2, "--after");
+}
+
+#[test]
+fn roles_are_given_from_the_shell() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    assert_eq!(shell.say(&["role", "list", "acme"]).trim(), "There are no rules for roles.");
+    let rule = shell.json(&["role", "add", "acme", "boss", "--filter", "title eq \"CEO\""]);
+    assert!(shell.say(&["role", "list", "acme"]).contains("title eq"));
+    let id = rule["id"].as_str().unwrap();
+    shell.say(&["role", "delete", "acme", id]);
+    shell.fail(&["role", "delete", "acme", id], 1, id);
+    shell.fail(&["role", "add", "acme", "boss"], 2, "--group");
+    shell.fail(&["role", "add", "acme", "boss", "--filter", "shoe eq 7"], 2, "shoe");
+    shell.fail(&["role", "of", "acme", id], 1, id);
 }
 
 #[test]

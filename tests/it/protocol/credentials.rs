@@ -97,6 +97,59 @@ on_both_databases! {
         assert!(listed.iter().all(|token| 0 < token.expires_at), "every token tells its end");
     }
 
+    async fn a_token_for_one_type_reaches_nothing_else(app: TestApp) {
+        let acme = app.new_tenant().await;
+        let user = acme.create("Users", json!({ "userName": "ann", "active": true })).await;
+        let group = acme.create("Groups", json!({ "displayName": "Staff" })).await;
+        let with = async |scopes: &[Scope]| {
+            acme.with_token(&acme.issue(scopes, Duration::from_secs(3_600)).await.0)
+        };
+        let (of_users, of_groups) = (with(&[Scope::Users]).await, with(&[Scope::Groups]).await);
+        let mixed = with(&[Scope::Read, Scope::Groups]).await;
+        let everything = |of: &TestTenant| {
+            let list = |endpoint: &str| of.list(endpoint, "id pr");
+            (list("Users"), of.every_request_on(&user), list("Groups"), of.every_request_on(&group))
+        };
+        let refused = async |requests: Vec<Request>| {
+            for request in requests {
+                let answer = request.await;
+                answer.expect_error(403, None);
+                assert!(challenge(&answer).contains("insufficient_scope"), "{answer:?}");
+            }
+        };
+        for (of, own, others) in [(&of_users, &user, "Groups"), (&of_groups, &group, "Users")] {
+            let (users, on_user, groups, on_group) = everything(of);
+            let (list, foreign, foreign_list) = match others {
+                "Groups" => (users, on_group, groups),
+                _ => (groups, on_user, users),
+            };
+            refused(foreign).await;
+            refused(vec![foreign_list]).await;
+            assert_eq!(list.await.expect(200)["totalResults"], 1);
+            of.get(own).await.expect(200);
+            of.patch(own, replace("externalId", "x")).await.expect(200);
+            let all = of.request(Method::GET, "/?filter=id%20pr").await.expect(200);
+            assert_eq!(all["totalResults"], 1, "only its own type is seen");
+            of.request(Method::GET, "/Schemas").await.expect(200);
+            let delete = |it: &Resource| json!({ "method": "DELETE", "path": it.path() });
+            let foreign = if others == "Groups" { &group } else { &user };
+            let bulk = json!({
+                "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+                "Operations": [delete(foreign)],
+            });
+            let answer = of.request(Method::POST, "/Bulk").json(bulk).await.expect(200);
+            assert_eq!(answer["Operations"][0]["status"], "403", "{answer:?}");
+        }
+
+        mixed.get(&user).await.expect(200);
+        refused(vec![mixed.patch(&user, replace("title", "x")), mixed.delete(&user)]).await;
+        mixed.delete(&group).await.expect(204);
+        of_users.delete(&user).await.expect(204);
+        of_users.create("Users", json!({ "userName": "bob" })).await;
+        let events = with(&[Scope::Poll]).await;
+        refused(vec![events.request(Method::GET, "/?filter=id%20pr")]).await;
+    }
+
     async fn the_precedence_of_refusals_is_fixed(app: TestApp) {
         // R451
         let acme = app.new_tenant_with(Dialect::Strict).await;
