@@ -40,9 +40,12 @@ pub(super) enum Command {
         /// [default: any number].
         #[arg(long, value_name = "N|default")]
         requests_per_minute: Option<String>,
-        /// So many SCIM requests at a time, while others wait: 1 to 1000 [default: 16].
+        /// So many SCIM requests at a time, while others wait: 1 to 1000 [default: 64].
         #[arg(long, value_name = "N|default")]
         concurrent_requests: Option<String>,
+        /// So many while other tenants ask too: 1 to 1000 [default: 4].
+        #[arg(long, value_name = "N|default")]
+        concurrent_requests_shared: Option<String>,
     },
     /// Lists the tenants.
     List,
@@ -144,13 +147,19 @@ pub(super) async fn run(
             let text = format!("Events of tenant {name} {word}: {}", settings.to_json());
             output.done(&settings, &text)
         }
-        Command::Limits { name, requests_per_minute, concurrent_requests } => {
+        Command::Limits {
+            name,
+            requests_per_minute,
+            concurrent_requests,
+            concurrent_requests_shared,
+        } => {
             let given = [
-                ("requests_per_minute", requests_per_minute.map(setting)),
-                ("concurrent_requests", concurrent_requests.map(setting)),
+                ("requests_per_minute", requests_per_minute),
+                ("concurrent_requests", concurrent_requests),
+                ("concurrent_requests_shared", concurrent_requests_shared),
             ];
-            let change: Map<String, Value> =
-                given.into_iter().filter_map(|(it, value)| Some((it.to_owned(), value?))).collect();
+            let given = given.into_iter().filter_map(|(it, text)| Some((it, setting(text?))));
+            let change: Map<String, Value> = given.map(|(it, to)| (it.to_owned(), to)).collect();
             let limits = match change.is_empty() {
                 true => operator.limits(&name).await?,
                 false => operator.change_limits(&name, change).await?,
@@ -159,8 +168,11 @@ pub(super) async fn run(
                 Some(count) => format!("{count} requests a minute"),
                 None => "any number of requests a minute".to_owned(),
             };
-            let at_a_time = limits.concurrent_requests;
-            output.done(&limits, &format!("Tenant {name} may make {rate}, {at_a_time} at a time."))
+            let text = format!(
+                "Tenant {name} may make {rate}, {} at a time, {} while other tenants ask too.",
+                limits.concurrent_requests, limits.concurrent_requests_shared
+            );
+            output.done(&limits, &text)
         }
         Command::List => output.list(&operator.tenants().await?, COLUMNS, "There are no tenants."),
         Command::Suspend { name } => {

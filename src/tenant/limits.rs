@@ -20,11 +20,13 @@ pub struct TenantLimits {
     pub requests_per_minute: Option<u32>,
     /// So many SCIM requests are done at a time; others wait for them.
     pub concurrent_requests: u32,
+    /// So many while other tenants ask too, so that these do not wait long.
+    pub concurrent_requests_shared: u32,
 }
 
 impl Default for TenantLimits {
     fn default() -> Self {
-        Self { requests_per_minute: None, concurrent_requests: 16 }
+        Self { requests_per_minute: None, concurrent_requests: 64, concurrent_requests_shared: 4 }
     }
 }
 
@@ -37,5 +39,9 @@ impl Settings for TenantLimits {
         let per_minute = self.requests_per_minute.unwrap_or(*PER_MINUTE.start());
         fault("requests_per_minute", PER_MINUTE, per_minute)
             .or_else(|| fault("concurrent_requests", AT_A_TIME, self.concurrent_requests))
+            .or_else(|| {
+                let shared = self.concurrent_requests_shared;
+                fault("concurrent_requests_shared", AT_A_TIME, shared)
+            })
     }
 }

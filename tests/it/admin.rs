@@ -474,11 +474,11 @@ on_both_databases! {
         admin.tenant("acme").await;
         let change = async |body: Value| admin.send(Method::PATCH, "/tenants/acme/limits", body).await;
         let shown = admin.get("/tenants/acme/limits").await;
-        assert_eq!(shown, json!({ "requests_per_minute": null, "concurrent_requests": 16 }));
+        assert_eq!(shown, json!({ "requests_per_minute": null, "concurrent_requests": 64, "concurrent_requests_shared": 4 }));
 
         let changed = change(json!({ "requests_per_minute": 600 })).await.expect(200);
 
-        assert_eq!(changed, json!({ "requests_per_minute": 600, "concurrent_requests": 16 }));
+        assert_eq!(changed, json!({ "requests_per_minute": 600, "concurrent_requests": 64, "concurrent_requests_shared": 4 }));
         assert_eq!(admin.get("/tenants/acme/limits").await, changed);
         change(json!({ "concurrent_requests": 0 })).await.expect_problem(400, "concurrent_requests");
         change(json!({ "requests": 1 })).await.expect_problem(400, "requests");

@@ -77,7 +77,9 @@ on_both_databases! {
 
     async fn a_crowd_is_served_one_after_the_other(app: TestApp) {
         let acme = app.new_tenant().await;
-        limit(&app, &acme, json!({ "concurrent_requests": 2 })).await;
+        let few = json!({ "concurrent_requests": 3, "concurrent_requests_shared": 1 });
+        limit(&app, &acme, few).await;
+        app.new_tenant().await.list("Users", "userName pr").await.expect(200);
         let mut crowd = JoinSet::new();
         for nth in 0..50 {
             let user = json!({ "userName": format!("user{nth}") });
@@ -97,6 +99,7 @@ on_both_databases! {
             (json!({ "requests_per_minute": 1_000_001 }), "requests_per_minute"),
             (json!({ "concurrent_requests": 0 }), "concurrent_requests"),
             (json!({ "concurrent_requests": 1_001 }), "concurrent_requests"),
+            (json!({ "concurrent_requests_shared": 0 }), "concurrent_requests_shared"),
             (json!({ "colour": 1 }), "colour"),
         ] {
             let change = change.as_object().unwrap().clone();
@@ -105,7 +108,7 @@ on_both_databases! {
             assert!(refused.to_string().contains(named), "{refused}");
         }
         let limits = app.operator().limits(acme.name()).await.unwrap();
-        assert_eq!((limits.requests_per_minute, limits.concurrent_requests), (None, 16));
+        assert_eq!((limits.requests_per_minute, limits.concurrent_requests), (None, 64));
         assert_eq!(app.operator().limits("nobody").await.unwrap_err().status(), 404);
     }
 }

@@ -105,8 +105,10 @@ pub(super) struct TenantLimits {
     /// 1000000. Any number unless set.
     requests_per_minute: MaybeUndefined<u32>,
     /// So many SCIM requests are done at a time, of each process; others wait, at most 30 seconds:
-    /// 1 to 1000. 16 unless set.
+    /// 1 to 1000. 64 unless set.
     concurrent_requests: MaybeUndefined<u32>,
+    /// So many while other tenants ask too, or did in the last minute: 1 to 1000. 4 unless set.
+    concurrent_requests_shared: MaybeUndefined<u32>,
 }
 
 /// How a stream names people, beside the format; what is absent is as the profile has it.

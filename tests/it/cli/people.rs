@@ -31,7 +31,7 @@ fn a_tenants_limits_are_set_from_the_shell() {
     shell.say(&["tenant", "create", "acme"]);
     assert!(shell.say(&["tenant", "limits", "acme"]).contains("any number"));
     let set = shell.say(&["tenant", "limits", "acme", "--requests-per-minute", "600"]);
-    assert!(set.contains("600 requests a minute, 16 at a time"), "{set}");
+    assert!(set.contains("600 requests a minute, 64 at a time, 4 while"), "{set}");
     shell.fail(&["tenant", "limits", "acme", "--concurrent-requests", "0"], 2, "1 to 1000");
     shell.say(&["tenant", "limits", "acme", "--requests-per-minute", "default"]);
     assert_eq!(shell.json(&["tenant", "limits", "acme"])["requests_per_minute"], json!(null));
