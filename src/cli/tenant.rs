@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     provision::operator::{NewTenant, Operator},
-    tenant::Settings,
+    tenant::{Settings, TenantLimits},
 };
 
 #[derive(Debug, Subcommand)]
@@ -36,16 +36,8 @@ pub(super) enum Command {
     Limits {
         /// The tenant.
         name: String,
-        /// So many SCIM requests at once, and as many evenly over each minute: 1 to 1000000
-        /// [default: any number].
-        #[arg(long, value_name = "N|default")]
-        requests_per_minute: Option<String>,
-        /// So many SCIM requests at a time, while others wait: 1 to 1000 [default: 64].
-        #[arg(long, value_name = "N|default")]
-        concurrent_requests: Option<String>,
-        /// So many while other tenants ask too: 1 to 1000 [default: 4].
-        #[arg(long, value_name = "N|default")]
-        concurrent_requests_shared: Option<String>,
+        #[command(flatten)]
+        change: LimitChange,
     },
     /// Lists the tenants.
     List,
@@ -121,6 +113,43 @@ impl EventChange {
     }
 }
 
+/// What shall be set for how much a tenant may ask for.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitChange {
+    /// So many SCIM requests at once, and as many evenly over each minute: 1 to 1000000
+    /// [default: any number].
+    #[arg(long, value_name = "N|default")]
+    requests_per_minute: Option<String>,
+    /// So many SCIM requests at a time, while others wait: 1 to 1000 [default: 64].
+    #[arg(long, value_name = "N|default")]
+    concurrent_requests: Option<String>,
+    /// So many while other tenants ask too: 1 to 1000 [default: 4].
+    #[arg(long, value_name = "N|default")]
+    concurrent_requests_shared: Option<String>,
+}
+
+impl LimitChange {
+    fn members(self) -> Map<String, Value> {
+        let given = [
+            ("requests_per_minute", self.requests_per_minute),
+            ("concurrent_requests", self.concurrent_requests),
+            ("concurrent_requests_shared", self.concurrent_requests_shared),
+        ];
+        let given = given.into_iter().filter_map(|(name, text)| Some((name, setting(text?))));
+        given.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+fn told(limits: TenantLimits) -> String {
+    let rate = match limits.requests_per_minute {
+        Some(count) => format!("{count} requests a minute"),
+        None => "any number of requests a minute".to_owned(),
+    };
+    let (alone, shared) = (limits.concurrent_requests, limits.concurrent_requests_shared);
+    format!("{rate}, {alone} at a time, {shared} while other tenants ask too")
+}
+
 const COLUMNS: &Columns = &[("TENANT", "name"), ("STATE", "state"), ("CREATED", "created_at")];
 
 /// Does what `command` says.
@@ -147,32 +176,13 @@ pub(super) async fn run(
             let text = format!("Events of tenant {name} {word}: {}", settings.to_json());
             output.done(&settings, &text)
         }
-        Command::Limits {
-            name,
-            requests_per_minute,
-            concurrent_requests,
-            concurrent_requests_shared,
-        } => {
-            let given = [
-                ("requests_per_minute", requests_per_minute),
-                ("concurrent_requests", concurrent_requests),
-                ("concurrent_requests_shared", concurrent_requests_shared),
-            ];
-            let given = given.into_iter().filter_map(|(it, text)| Some((it, setting(text?))));
-            let change: Map<String, Value> = given.map(|(it, to)| (it.to_owned(), to)).collect();
+        Command::Limits { name, change } => {
+            let change = change.members();
             let limits = match change.is_empty() {
                 true => operator.limits(&name).await?,
                 false => operator.change_limits(&name, change).await?,
             };
-            let rate = match limits.requests_per_minute {
-                Some(count) => format!("{count} requests a minute"),
-                None => "any number of requests a minute".to_owned(),
-            };
-            let text = format!(
-                "Tenant {name} may make {rate}, {} at a time, {} while other tenants ask too.",
-                limits.concurrent_requests, limits.concurrent_requests_shared
-            );
-            output.done(&limits, &text)
+            output.done(&limits, &format!("Tenant {name} may make {}.", told(limits)))
         }
         Command::List => output.list(&operator.tenants().await?, COLUMNS, "There are no tenants."),
         Command::Suspend { name } => {
