@@ -3,6 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use clap::{Args, Subcommand};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
@@ -110,7 +111,7 @@ pub(super) async fn offboard(
     match kept.id {
         Some(id) if kept.state == "running" => {
             // If a server is faster, it does the rest.
-            operator.offboard_due(Some(id)).await?;
+            operator.offboard_due(Some(id), &CancellationToken::new()).await?;
             show(&operator.offboarding(id).await?, output)
         }
         _ => show(&kept, output),

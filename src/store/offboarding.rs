@@ -217,6 +217,16 @@ impl Store {
         run_both(&self.operator(), note, keep.push(" where id = ?").bind(id)).await
     }
 
+    /// Leaves an offboarding to whoever comes next.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn release_offboarding(&self, id: Uuid) -> Result<(), StoreError> {
+        let sql = Sql::new("update offboarding set lease_until_us = 0 where id = ?").bind(id);
+        self.operator().run(sql).await.map(|_| ())
+    }
+
     /// Ends an offboarding that waits; whether it did.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use muster::{
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::support::{Resource, TestApp, TestTenant, replace};
+use crate::support::{Database, Home, Process, Resource, TestApp, TestTenant, replace};
 
 const ACTOR: &str = "operator:test";
 
@@ -251,4 +251,63 @@ on_both_databases! {
             assert_eq!(refused.status(), status, "{refused}");
         }
     }
+}
+
+/// Users of the offboarding that is cut off.
+const MANY: usize = 300;
+
+/// A process dies in the midst of an offboarding; the next one does the rest.
+async fn a_kill_loses_nobody(database: Database) {
+    let Some(home) = Home::new(database).await else { return };
+    let token = home.make_acme().await;
+    let operator = home.operator().await;
+    let process = Process::start(&home).await;
+    let users = |address: &str| format!("{address}/t/acme/scim/v2/Users");
+    let http = reqwest::Client::new();
+    for nth in 0..MANY {
+        let user = json!({ "userName": format!("user{nth}"), "active": true });
+        let made = http.post(users(process.address())).bearer_auth(&token).json(&user);
+        assert_eq!(made.send().await.unwrap().status(), 201);
+    }
+    let people = (0..MANY).map(|nth| format!("user{nth}")).collect();
+    let new = NewOffboarding { people, by: NameKind::UserName, ..of(&[]) };
+    let id = operator.start_offboarding(&new, None, ACTOR).await.unwrap().id.unwrap();
+    let waiting = async || {
+        let people = operator.offboarding(id).await.unwrap().people;
+        people.iter().filter(|person| person.state == "waiting").count()
+    };
+    while waiting().await == MANY {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    process.kill();
+
+    assert_ne!(waiting().await, 0, "it is to be cut off in the midst");
+    let next = Process::start(&home).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(40);
+    while operator.offboarding(id).await.unwrap().state != "done" {
+        assert!(tokio::time::Instant::now() < deadline, "{} still wait", waiting().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let people = operator.offboarding(id).await.unwrap().people;
+    let outcomes: Vec<&str> = people.iter().map(|it| it.tenants[0].outcome.as_str()).collect();
+    let again = outcomes.iter().filter(|it| **it == "already_inactive").count();
+    assert!(again <= 1, "one person is repeated at most: {again}");
+    assert!(outcomes.iter().all(|it| ["deactivated", "already_inactive"].contains(it)));
+    let active = http.get(format!("{}?filter=active%20eq%20true", users(next.address())));
+    let active: serde_json::Value =
+        active.bearer_auth(&token).send().await.unwrap().json().await.unwrap();
+    assert_eq!(active["totalResults"], 0);
+    next.kill();
+    home.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_loses_nobody_on_sqlite() {
+    a_kill_loses_nobody(Database::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_loses_nobody_on_postgres() {
+    a_kill_loses_nobody(Database::Postgres).await;
 }

@@ -18,8 +18,8 @@ use crate::{
     telemetry::causes,
 };
 
-/// How long a process may be busy with one person.
-const LEASE_US: i64 = 30_000_000;
+/// How long a process may be busy with one person; so long others wait when it dies.
+const LEASE_US: i64 = 10_000_000;
 /// How long to sleep at most: another process may take an offboarding and die.
 const IDLE: Duration = Duration::from_secs(1);
 /// How long to wait when the database fails.
@@ -70,7 +70,7 @@ impl Operator {
             // Listen before looking, so that what is asked in between wakes us.
             let mut asked = pin!(self.asked.notified());
             asked.as_mut().enable();
-            let sleep = match self.offboard_due(None).await {
+            let sleep = match self.offboard_due(None, &shutdown).await {
                 Ok(true) => continue,
                 Ok(false) => IDLE,
                 Err(error) => {
@@ -87,12 +87,17 @@ impl Operator {
     }
 
     /// Does an offboarding that is due; `only` that one, if it is given. Whether there
-    /// was one that nobody else does.
+    /// was one that nobody else does. After `stop` it goes no further, and leaves the
+    /// rest to others.
     ///
     /// # Errors
     ///
     /// [`OperatorError::Store`] if the database fails; what is not done yet waits.
-    pub async fn offboard_due(&self, only: Option<Uuid>) -> Result<bool, OperatorError> {
+    pub async fn offboard_due(
+        &self,
+        only: Option<Uuid>,
+        stop: &CancellationToken,
+    ) -> Result<bool, OperatorError> {
         let now_us = self.clock.now_us();
         let claimed = self.store.claim_offboarding(only, now_us, now_us + LEASE_US).await?;
         let Some(row) = claimed else { return Ok(false) };
@@ -101,6 +106,10 @@ impl Operator {
         for person in self.store.offboarding_people(row.id).await? {
             if person.outcome.is_some() {
                 continue;
+            }
+            if stop.is_cancelled() {
+                self.store.release_offboarding(row.id).await?;
+                return Ok(true);
             }
             let mut outcomes = Vec::new();
             for tenant in &tenants {
