@@ -68,7 +68,7 @@ on_both_databases! {
             "userName": "ann",
             "externalId": "hr-7",
             "active": true,
-            "title": "CEO",
+            "title": "Buyer",
             "emails": [{ "value": "ann@work.example" }],
             "roles": [{ "value": "approver" }],
             "entitlements": [{ "value": "parking" }],
@@ -80,7 +80,7 @@ on_both_databases! {
         rule(&app, &acme, for_group("viewer", &inner)).await;
         let editor = rule(&app, &acme, for_group("editor", &outer)).await;
         rule(&app, &acme, for_group("seller", &other)).await;
-        rule(&app, &acme, for_filter("viewer", "title eq \"ceo\"")).await;
+        rule(&app, &acme, for_filter("viewer", "title eq \"buyer\"")).await;
         rule(&app, &acme, for_filter("intern", "title eq \"Intern\"")).await;
         let login = Login::of(&acme).await;
 
@@ -89,7 +89,7 @@ on_both_databases! {
         assert_eq!(roles, [
             "approver: the directory says so (`roles`)",
             "editor: in a group in Finance, which maps to editor",
-            "viewer: member of Finance-EU, which maps to viewer; matches title eq \"ceo\", which \
+            "viewer: member of Finance-EU, which maps to viewer; matches title eq \"buyer\", which \
              maps to viewer",
         ]);
         let whole = login.ask("?external_id=hr-7").await.expect(200);
@@ -104,7 +104,7 @@ on_both_databases! {
         acme.delete(&inner).await.expect(204);
         assert_eq!(login.roles("?user_name=ann").await, [
             "approver: the directory says so (`roles`)",
-            "viewer: matches title eq \"ceo\", which maps to viewer",
+            "viewer: matches title eq \"buyer\", which maps to viewer",
         ]);
     }
 
@@ -128,7 +128,9 @@ on_both_databases! {
         let change = json!({ "suspended_by": "userType" }).as_object().unwrap().clone();
         let settings = app.operator().change_event_settings(acme.name(), change).await;
         settings.unwrap();
-        assert_eq!(login.roles("?user_name=ann").await.len(), 1, "userType is not `true`");
+        assert_eq!(login.roles("?user_name=ann").await.len(), 1, "she has no userType");
+        acme.patch(&ann, replace("userType", "true")).await.expect(200);
+        assert_eq!(login.refusal("?user_name=ann").await, "suspended");
         acme.delete(&ann).await.expect(204);
         assert_eq!(login.refusal("?user_name=ann").await, "unknown");
     }

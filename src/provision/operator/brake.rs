@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     scim::resource::{Document, ResourceId},
-    store::{AuditEntry, BrakeRow, BrakeState, HeldPerson, StoreError, View},
+    store::{BrakeRow, BrakeState, HeldPerson, StoreError, View},
     tenant::{BrakeSettings, Settings},
 };
 
@@ -164,9 +164,7 @@ impl Operator {
     ) -> Result<BrakeRecord, OperatorError> {
         let store = self.tenant_store(tenant).await?;
         let now_us = self.clock.now_us();
-        let (id, actor) = (self.clock.new_id(), actor.to_owned());
-        let entry = AuditEntry { id, actor, action, attributes: Vec::new() };
-        let shared = Arc::new((change, entry));
+        let shared = Arc::new((change, self.entry(actor, action)));
         store
             .write(move |tx| {
                 let shared = Arc::clone(&shared);

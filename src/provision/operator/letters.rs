@@ -289,10 +289,8 @@ impl Operator {
     ) -> Result<u64, OperatorError> {
         let which = seqs.iter().map(|seq| format!("seq:{seq}"));
         let entry = AuditEntry {
-            id: self.clock.new_id(),
-            actor: actor.to_owned(),
-            action: "deliveries.discard",
             attributes: std::iter::once(format!("stream:{stream}")).chain(which).collect(),
+            ..self.entry(actor, "deliveries.discard")
         };
         Ok(store.discard(stream, seqs, &entry, self.clock.now_us()).await?)
     }

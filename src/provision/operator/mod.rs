@@ -38,7 +38,9 @@ use uuid::Uuid;
 use super::Provisioner;
 use crate::{
     clock::Clock,
-    store::{KeyError, SecretKey, Store, StoreError, TenantRow, TenantState, TenantStore},
+    store::{
+        AuditEntry, KeyError, SecretKey, Store, StoreError, TenantRow, TenantState, TenantStore,
+    },
     tenant::{KeyTimes, TokenHash, receiver_url::ReceiverRules},
 };
 
@@ -159,6 +161,12 @@ impl Operator {
         let hash = TokenHash::of(token);
         let found = self.store.operator_credential(&hash, self.clock.now_us());
         Ok(found.await?.map(|credential| OperatorCaller { credential }))
+    }
+
+    /// The audit entry of something that `actor` does.
+    fn entry(&self, actor: &str, action: &'static str) -> AuditEntry {
+        let id = self.clock.new_id();
+        AuditEntry { id, actor: actor.to_owned(), action, attributes: Vec::new() }
     }
 
     async fn tenant_row(&self, name: &str) -> Result<TenantRow, OperatorError> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     scim::schema::ResourceType,
-    store::{AuditEntry, ProtectedUser, StoreError},
+    store::{ProtectedUser, StoreError},
 };
 
 /// People of a tenant that can be protected.
@@ -131,11 +131,6 @@ impl Operator {
                 })
             })
             .await
-    }
-
-    fn entry(&self, actor: &str, action: &'static str) -> AuditEntry {
-        let id = self.clock.new_id();
-        AuditEntry { id, actor: actor.to_owned(), action, attributes: Vec::new() }
     }
 }
 

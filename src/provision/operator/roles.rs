@@ -9,7 +9,7 @@ use super::{Operator, OperatorError, acting::user_id, records::date_time};
 use crate::{
     provision::{SignIn, SignInAnswer},
     scim::{dialect::Dialect, filter, resource::ResourceId, schema::ResourceType},
-    store::{AuditEntry, PersonName, RoleRule, RoleSource, StoreError, TenantTx},
+    store::{PersonName, RoleRule, RoleSource, StoreError, TenantTx},
 };
 
 /// Rules of a tenant.
@@ -90,7 +90,7 @@ impl Operator {
             source: source(new)?,
             created_us: self.clock.now_us(),
         };
-        let shared = Arc::new((rule, self.role_entry(actor, "role rule.add")));
+        let shared = Arc::new((rule, self.entry(actor, "role rule.add")));
         store
             .write(move |tx| {
                 let shared = Arc::clone(&shared);
@@ -118,7 +118,7 @@ impl Operator {
     ) -> Result<(), OperatorError> {
         let store = self.tenant_store(tenant).await?;
         let at_us = self.clock.now_us();
-        let entry = Arc::new(self.role_entry(actor, "role rule.delete"));
+        let entry = Arc::new(self.entry(actor, "role rule.delete"));
         store
             .write(move |tx| {
                 let entry = Arc::clone(&entry);
@@ -146,11 +146,6 @@ impl Operator {
             Some(_) => Ok(answer),
             None => Err(OperatorError::NotFound(format!("user `{known}`"))),
         }
-    }
-
-    fn role_entry(&self, actor: &str, action: &'static str) -> AuditEntry {
-        let id = self.clock.new_id();
-        AuditEntry { id, actor: actor.to_owned(), action, attributes: Vec::new() }
     }
 }
 

@@ -60,13 +60,13 @@ fn roles_are_given_from_the_shell() {
     let shell = Shell::new();
     shell.say(&["tenant", "create", "acme"]);
     assert_eq!(shell.say(&["role", "list", "acme"]).trim(), "There are no rules for roles.");
-    let rule = shell.json(&["role", "add", "acme", "boss", "--filter", "title eq \"CEO\""]);
+    let rule = shell.json(&["role", "add", "acme", "purchaser", "--filter", "title eq \"Buyer\""]);
     assert!(shell.say(&["role", "list", "acme"]).contains("title eq"));
     let id = rule["id"].as_str().unwrap();
     shell.say(&["role", "delete", "acme", id]);
     shell.fail(&["role", "delete", "acme", id], 1, id);
-    shell.fail(&["role", "add", "acme", "boss"], 2, "--group");
-    shell.fail(&["role", "add", "acme", "boss", "--filter", "shoe eq 7"], 2, "shoe");
+    shell.fail(&["role", "add", "acme", "purchaser"], 2, "--group");
+    shell.fail(&["role", "add", "acme", "purchaser", "--filter", "shoe eq 7"], 2, "shoe");
     shell.fail(&["role", "of", "acme", id], 1, id);
 }
 

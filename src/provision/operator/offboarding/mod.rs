@@ -50,6 +50,15 @@ pub struct NewOffboarding {
     pub time_zone: Option<String>,
 }
 
+impl NewOffboarding {
+    fn due_us(&self, now_us: i64) -> Result<i64, OperatorError> {
+        match &self.at {
+            Some(at) => when::due_us(at, self.time_zone.as_deref(), now_us),
+            None => Ok(now_us),
+        }
+    }
+}
+
 /// What is kept of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Request {
@@ -136,10 +145,7 @@ impl Operator {
             return Ok(known);
         }
         let now_us = self.clock.now_us();
-        let due_us = match &new.at {
-            Some(at) => when::due_us(at, new.time_zone.as_deref(), now_us)?,
-            None => now_us,
-        };
+        let due_us = new.due_us(now_us)?;
         let row = OffboardingRow {
             id: self.clock.new_id(),
             idempotency_key: key.map(str::to_owned),
@@ -174,10 +180,7 @@ impl Operator {
     ) -> Result<OffboardingRecord, OperatorError> {
         let (names, request) = self.checked_offboarding(new).await?;
         let now_us = self.clock.now_us();
-        let due_us = match &new.at {
-            Some(at) => when::due_us(at, new.time_zone.as_deref(), now_us)?,
-            None => now_us,
-        };
+        let due_us = new.due_us(now_us)?;
         let tenants = self.offboarding_tenants(&request).await?;
         let mut people = Vec::with_capacity(names.len());
         for name in names {
