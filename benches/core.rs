@@ -204,6 +204,7 @@ async fn directory() -> (TempDir, Provisioner, Access) {
     };
     let store = Store::open(&location, 1).await.unwrap();
     let row = NewTenantRow {
+        parent: None,
         name: "contoso".to_owned(),
         subject_issuer: None,
         created_us: CREATED_US,

@@ -30,6 +30,7 @@ mod m20261124_000022_deleted_user;
 mod m20261124_000023_offboarding;
 mod m20261124_000024_tenant_limits;
 mod m20261124_000025_role_rule;
+mod m20261124_000026_administrator;
 mod sql;
 
 /// The steps in order.
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000023_offboarding::Migration),
             Box::new(m20261124_000024_tenant_limits::Migration),
             Box::new(m20261124_000025_role_rule::Migration),
+            Box::new(m20261124_000026_administrator::Migration),
         ]
     }
 }

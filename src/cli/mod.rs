@@ -5,6 +5,7 @@
 //! one line on standard error. Exit codes: 0 done, 1 failed, 2 the arguments or
 //! settings are wrong.
 
+mod administrator;
 mod application;
 mod audit;
 mod brake;
@@ -80,6 +81,9 @@ enum Command {
     /// Tenants: the organisations whose people are kept.
     #[command(subcommand)]
     Tenant(tenant::Command),
+    /// Administrators: who runs a tenant without being an operator.
+    #[command(subcommand)]
+    Administrator(administrator::Command),
     /// Connections: a tenant's directories and how each deviates from the RFCs.
     #[command(subcommand)]
     Connection(connection::Command),
@@ -183,6 +187,9 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Command::Migrate(command) => migrate::run(command, &quiet(sources)?, output).await?,
         Command::Tenant(command) => tenant::run(command, &open(sources).await?, output).await?,
+        Command::Administrator(command) => {
+            administrator::run(command, &open(sources).await?, output).await?;
+        }
         Command::Connection(command) => {
             connection::run(command, &open(sources).await?, output).await?;
         }

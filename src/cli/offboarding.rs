@@ -126,7 +126,7 @@ pub(super) async fn run(
 ) -> Result<(), Failure> {
     match command {
         Command::List { after } => {
-            let found = operator.offboardings(after).await?;
+            let found = operator.offboardings(after, None).await?;
             output.list(&found, COLUMNS, "There are no offboardings.")
         }
         Command::Show { id } => show(&operator.offboarding(id).await?, output),

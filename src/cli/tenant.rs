@@ -24,6 +24,9 @@ pub(super) enum Command {
         /// Issuer of the tenant's identity provider, for events that name people by `iss_sub`.
         #[arg(long, value_name = "URL")]
         subject_issuer: Option<String>,
+        /// The tenant that it belongs to.
+        #[arg(long, value_name = "TENANT")]
+        parent: Option<String>,
     },
     /// Changes what is set for a tenant's events, within a second; without a setting, shows it.
     Events {
@@ -159,8 +162,8 @@ pub(super) async fn run(
     output: Output,
 ) -> Result<(), Failure> {
     match command {
-        Command::Create { name, subject_issuer } => {
-            let tenant = operator.create_tenant(NewTenant { name, subject_issuer }).await?;
+        Command::Create { name, subject_issuer, parent } => {
+            let tenant = operator.create_tenant(NewTenant { name, subject_issuer, parent }).await?;
             let text = format!(
                 "Tenant {0} is created.\nNext: muster connection create {0} okta --dialect okta",
                 tenant.name

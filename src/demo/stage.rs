@@ -185,7 +185,7 @@ async fn listen() -> io::Result<(TcpListener, String)> {
 
 /// Does what an operator does for a new partner, and gives the directory's token.
 async fn make_tenant(operator: &Operator, push_url: &str) -> Result<SecretString, OperatorError> {
-    let tenant = NewTenant { name: TENANT.to_owned(), subject_issuer: None };
+    let tenant = NewTenant { name: TENANT.to_owned(), subject_issuer: None, parent: None };
     operator.create_tenant(tenant).await?;
     operator.create_connection(TENANT, CONNECTION, Dialect::Entra).await?;
     let token = NewToken {

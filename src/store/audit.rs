@@ -1,9 +1,10 @@
 //! The record of who changed what.
 
+use sea_orm::Value;
 use uuid::Uuid;
 
 use super::{Change, StoreError, TenantTx, View, statement::Sql};
-use crate::scim::resource::ResourceId;
+use crate::{scim::resource::ResourceId, tenant::TenantId};
 
 /// Who did something, and what it was.
 #[derive(Debug, Clone)]
@@ -96,7 +97,22 @@ impl TenantTx {
     /// [`StoreError`] if the database fails.
     pub async fn audit(&self, entry: &AuditEntry, at_us: i64) -> Result<(), StoreError> {
         let txn = format!("tx_{}", entry.id);
-        self.run(self.insert_entry(entry, None, (&txn, at_us))).await.map(|_| ())
+        self.run(insert_entry(self.owner(), entry, None, (&txn, at_us))).await.map(|_| ())
+    }
+
+    /// Remembers in the record of `tenant` what was done across tenants.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn audit_in(
+        &self,
+        tenant: TenantId,
+        entry: &AuditEntry,
+        at_us: i64,
+    ) -> Result<(), StoreError> {
+        let txn = format!("tx_{}", entry.id);
+        self.run(insert_entry(tenant.get().into(), entry, None, (&txn, at_us))).await.map(|_| ())
     }
 
     /// Remembers what was done to a resource that stays as it is, or is gone.
@@ -111,35 +127,35 @@ impl TenantTx {
         at_us: i64,
     ) -> Result<(), StoreError> {
         let txn = format!("tx_{}", entry.id);
-        self.run(self.insert_entry(entry, Some(resource), (&txn, at_us))).await.map(|_| ())
+        self.run(insert_entry(self.owner(), entry, Some(resource), (&txn, at_us))).await.map(|_| ())
     }
 
     pub(super) fn insert_audit(&self, entry: &AuditEntry, change: &Change) -> Sql {
         let resource = (change.resource_type, change.id);
-        self.insert_entry(entry, Some(resource), (&change.txn, change.at_us))
+        insert_entry(self.owner(), entry, Some(resource), (&change.txn, change.at_us))
     }
+}
 
-    fn insert_entry(
-        &self,
-        entry: &AuditEntry,
-        resource: Option<(i16, ResourceId)>,
-        (txn, at_us): (&str, i64),
-    ) -> Sql {
-        let (code, id) = resource.unzip();
-        Sql::new(
-            "insert into audit_entry (tenant_id, id, at_us, actor, action, txn, resource_type,
-                resource_id, attributes) values ",
-        )
-        .rows([vec![
-            self.owner(),
-            entry.id.into(),
-            at_us.into(),
-            entry.actor.clone().into(),
-            entry.action.into(),
-            txn.into(),
-            code.into(),
-            id.map(ResourceId::get).into(),
-            entry.attributes.join(" ").into(),
-        ]])
-    }
+fn insert_entry(
+    tenant: Value,
+    entry: &AuditEntry,
+    resource: Option<(i16, ResourceId)>,
+    (txn, at_us): (&str, i64),
+) -> Sql {
+    let (code, id) = resource.unzip();
+    Sql::new(
+        "insert into audit_entry (tenant_id, id, at_us, actor, action, txn, resource_type,
+            resource_id, attributes) values ",
+    )
+    .rows([vec![
+        tenant,
+        entry.id.into(),
+        at_us.into(),
+        entry.actor.clone().into(),
+        entry.action.into(),
+        txn.into(),
+        code.into(),
+        id.map(ResourceId::get).into(),
+        entry.attributes.join(" ").into(),
+    ]])
 }

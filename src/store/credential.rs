@@ -265,25 +265,6 @@ impl Store {
         }))
     }
 
-    /// The id of an operator's token, if it is valid at `now_us`.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the database fails.
-    pub async fn operator_credential(
-        &self,
-        hash: &TokenHash,
-        now_us: i64,
-    ) -> Result<Option<Uuid>, StoreError> {
-        let sql = Sql::new("select id from credential where token_hash = ?")
-            .bind(hash.as_bytes().to_vec())
-            .push(" and expires_us > ?")
-            .bind(now_us)
-            .push(" and revoked_us is null and tenant_id is null");
-        let row = self.operator().view().await?.one(sql).await?;
-        Ok(row.map(|row| row.try_get_by_index(0)).transpose()?)
-    }
-
     /// Notes that a credential was used.
     ///
     /// # Errors

@@ -10,6 +10,7 @@
 //! one text for both databases.
 
 mod address;
+mod administrator;
 mod application;
 mod async_request;
 mod audit;
@@ -77,6 +78,7 @@ use self::{
 };
 use crate::{scim::schema::Registry, tenant::TenantId};
 
+pub use administrator::{AdminCredential, AdministratorRow};
 pub use application::ApplicationRow;
 pub use async_request::{AsyncClaim, AsyncProgress, NewAsyncRequest};
 pub use audit::{AuditEntry, AuditFilter, AuditRow};

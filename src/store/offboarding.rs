@@ -128,11 +128,16 @@ impl Store {
     pub async fn offboardings(
         &self,
         before: Option<Uuid>,
+        actor: Option<&str>,
         limit: u32,
     ) -> Result<Vec<OffboardingRow>, StoreError> {
         let sql = Sql::new(SELECT);
         let sql = match before {
             Some(before) => sql.push(" where id < ?").bind(before),
+            None => sql.push(" where true"),
+        };
+        let sql = match actor {
+            Some(actor) => sql.push(" and actor = ?").bind(actor),
             None => sql,
         };
         let sql = sql.push(" order by id desc limit ?").bind(i64::from(limit));

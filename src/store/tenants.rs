@@ -63,6 +63,8 @@ pub struct TenantRow {
     pub state: TenantState,
     /// `iss` of its people's subject identifiers, if it is not our own.
     pub subject_issuer: Option<String>,
+    /// Name of the tenant that it belongs to.
+    pub parent: Option<String>,
     /// What is set for its events.
     pub events: EventSettings,
     /// When it was made, in microseconds since 1970.
@@ -78,6 +80,7 @@ impl TenantRow {
             subject_issuer: row.try_get_by_index(3)?,
             created_us: row.try_get_by_index(4)?,
             events: tenant_settings(row, 5)?,
+            parent: row.try_get_by_index(6)?,
         })
     }
 }
@@ -89,6 +92,8 @@ pub struct NewTenantRow {
     pub name: String,
     /// `iss` of its people's subject identifiers, if it is not our own.
     pub subject_issuer: Option<String>,
+    /// The tenant that it belongs to.
+    pub parent: Option<TenantId>,
     /// When it is made, in microseconds since 1970.
     pub created_us: i64,
     /// The public half of its signing key.
@@ -97,22 +102,28 @@ pub struct NewTenantRow {
 
 impl TenantTx {
     async fn insert_tenant_row(&self, new: &NewTenantRow) -> Result<TenantRow, StoreError> {
-        let sql = Sql::new("insert into tenant (name, state, subject_issuer, created_us) values ")
-            .rows([vec![
-                new.name.clone().into(),
-                TenantState::Active.code().into(),
-                new.subject_issuer.clone().into(),
-                new.created_us.into(),
-            ]])
-            .push(" returning id, name, state, subject_issuer, created_us, event_settings");
-        let row = self.one(sql).await?;
+        let sql = Sql::new(
+            "insert into tenant (name, state, subject_issuer, parent_id,
+                created_us) values ",
+        )
+        .rows([vec![
+            new.name.clone().into(),
+            TenantState::Active.code().into(),
+            new.subject_issuer.clone().into(),
+            new.parent.map(TenantId::get).into(),
+            new.created_us.into(),
+        ]])
+        .push(" returning id");
+        self.one(sql).await?;
+        let row =
+            self.one(Sql::new(TENANT).push(" where name = ?").bind(new.name.as_str())).await?;
         let row = row.ok_or_else(|| StoreError::Damaged("a new tenant is not there".to_owned()))?;
         TenantRow::read(&row)
     }
 }
 
-const TENANT: &str =
-    "select id, name, state, subject_issuer, created_us, event_settings from tenant";
+const TENANT: &str = "select id, name, state, subject_issuer, created_us, event_settings,
+    (select p.name from tenant p where p.id = tenant.parent_id) as parent from tenant";
 
 /// Tables of a tenant's rows, in the order in which they can go.
 const TABLES: [&str; 17] = [
@@ -190,6 +201,16 @@ impl Store {
     pub async fn tenant_named(&self, name: &str) -> Result<Option<TenantRow>, StoreError> {
         let sql = Sql::new(TENANT).push(" where name = ?").bind(name);
         self.operator().view().await?.one(sql).await?.as_ref().map(TenantRow::read).transpose()
+    }
+
+    /// Whether tenants belong to this one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn has_children(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        let sql = Sql::new("select 1 from tenant where parent_id = ?").bind(tenant.get());
+        Ok(self.operator().view().await?.one(sql.push(" limit 1")).await?.is_some())
     }
 
     /// Changes whether a tenant is served.

@@ -4,6 +4,7 @@
 //! service keeps its SHA-256 only. Which tenant a request acts for comes from the
 //! credential, never from what the client writes.
 
+mod administration;
 mod brake;
 mod keys;
 mod limits;
@@ -22,6 +23,7 @@ use crate::{
     scim::{dialect::Dialect, resource::ResourceId, schema::Registry},
 };
 
+pub use administration::{Right, Role};
 pub use brake::{ALWAYS, BrakeSettings, LONGEST_WINDOW};
 pub use keys::KeyTimes;
 pub use limits::TenantLimits;

@@ -11,6 +11,10 @@ pub enum TokenKind {
     Tenant,
     /// The operator's API.
     Operator,
+    /// A tenant's administration, to whoever signed in.
+    Administrator,
+    /// Signing in to a tenant's administration, once.
+    SignInLink,
     /// Access tokens: a receiver's OAuth client secret.
     Receiver,
     /// One tenant's event streams, as a receiver.
@@ -23,6 +27,8 @@ impl TokenKind {
         match self {
             Self::Tenant => "muster_scim_",
             Self::Operator => "muster_operator_",
+            Self::Administrator => "muster_admin_",
+            Self::SignInLink => "muster_link_",
             Self::Receiver => "muster_receiver_",
             Self::Access => "muster_ssf_",
         }

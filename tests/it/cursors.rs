@@ -300,6 +300,7 @@ async fn a_cursor_ends_with_its_time() {
     store::migrate(&location, MigrateCommand::Up).await.unwrap();
     let store = Store::open(&location, 1).await.unwrap();
     let row = NewTenantRow {
+        parent: None,
         name: "acme".to_owned(),
         subject_issuer: None,
         created_us: 0,

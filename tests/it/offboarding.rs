@@ -174,7 +174,7 @@ on_both_databases! {
         assert_eq!((record.id, record.state), (None, "preview"));
         assert_eq!(record.people[0].tenants[0].user.as_deref(), Some(ann.id()));
         assert!(is_active(&acme, &ann).await);
-        assert!(app.operator().offboardings(None).await.unwrap().is_empty());
+        assert!(app.operator().offboardings(None, None).await.unwrap().is_empty());
     }
 
     async fn one_that_is_planned_waits_for_its_time_and_can_be_called_off(app: TestApp) {
@@ -200,10 +200,10 @@ on_both_databases! {
         assert_eq!(cancel(soon).await.unwrap_err().status(), 409);
         assert_eq!(cancel(Uuid::nil()).await.unwrap_err().status(), 404);
         assert!(is_active(&acme, &bob).await);
-        let listed = app.operator().offboardings(None).await.unwrap();
+        let listed = app.operator().offboardings(None, None).await.unwrap();
         let listed: Vec<_> = listed.iter().map(|it| (it.id.unwrap(), it.state)).collect();
         assert_eq!(listed, [(later, "cancelled"), (soon, "done")]);
-        assert_eq!(app.operator().offboardings(Some(later)).await.unwrap().len(), 1);
+        assert_eq!(app.operator().offboardings(Some(later), None).await.unwrap().len(), 1);
     }
 
     async fn what_is_asked_twice_under_one_key_is_done_once(app: TestApp) {

@@ -62,6 +62,7 @@ impl House {
         let signing_key = generate("acme-1".to_owned()).unwrap();
         let jwk = signing_key.public_jwk();
         let row = NewTenantRow {
+            parent: None,
             name: "acme".to_owned(),
             subject_issuer: None,
             created_us: clock.now_us(),

@@ -1,47 +1,73 @@
-//! The operator token, checked before anything else of a request is read.
+//! The token, checked before anything else of a request is read.
 
 use std::sync::Arc;
 
-use poem::{Body, Endpoint, IntoResponse, Request, Response, Result, http::header};
+use poem::{
+    Body, Endpoint, IntoResponse, Request, Response, Result,
+    http::{Method, header},
+};
 use poem_openapi::{SecurityScheme, auth::Bearer};
 
 use super::problem::{self, Failure, Problem};
-use crate::provision::operator::{Operator, OperatorCaller, OperatorError};
+use crate::provision::operator::{AdminCaller, Asked, Operator, OperatorError};
 
 /// Largest body: that of a schema whose every attribute is described.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
-/// A token made by `muster operator token`.
+/// Where an administrator signs in.
+const SIGN_IN: &str = "/sessions";
+
+/// A token made by `muster operator token`, or got by an administrator who signed in.
 #[derive(SecurityScheme)]
 #[oai(ty = "bearer", rename = "operator_token", checker = "was_checked")]
-pub(super) struct OperatorToken(pub(super) OperatorCaller);
+pub(super) struct OperatorToken(pub(super) AdminCaller);
 
 impl OperatorToken {
     /// Who it is, for the audit trail.
     pub(super) fn actor(&self) -> String {
-        format!("operator:{}", self.0.credential)
+        self.0.actor()
+    }
+
+    /// Who it is, if they see alone what they asked for themselves.
+    pub(super) fn own(&self) -> Option<String> {
+        self.0.administrator.is_some().then(|| self.actor())
     }
 }
 
-/// Who knows which tokens are an operator's.
+/// Who knows whose tokens are whose, and who may do what.
 pub(super) trait Accepted: Send + Sync {
     /// Whose `token` is, if it is valid now.
     fn accepts(
         &self,
         token: &str,
-    ) -> impl Future<Output = std::result::Result<Option<OperatorCaller>, OperatorError>> + Send;
+    ) -> impl Future<Output = std::result::Result<Option<AdminCaller>, OperatorError>> + Send;
+
+    /// Whether `caller` may do what is asked.
+    fn permits(
+        &self,
+        caller: &AdminCaller,
+        asked: Asked<'_>,
+    ) -> impl Future<Output = std::result::Result<(), OperatorError>> + Send;
 }
 
 impl Accepted for Operator {
     async fn accepts(
         &self,
         token: &str,
-    ) -> std::result::Result<Option<OperatorCaller>, OperatorError> {
-        self.authenticate_operator(token).await
+    ) -> std::result::Result<Option<AdminCaller>, OperatorError> {
+        self.authenticate(token).await
+    }
+
+    async fn permits(
+        &self,
+        caller: &AdminCaller,
+        asked: Asked<'_>,
+    ) -> std::result::Result<(), OperatorError> {
+        self.permit(caller, asked).await
     }
 }
 
-/// Turns away requests without a valid operator token.
+/// Turns away requests without a valid token.
 pub(super) async fn check<A, E>(
     accepted: Arc<A>,
     api: Arc<E>,
@@ -51,13 +77,20 @@ where
     A: Accepted,
     E: Endpoint<Output = Response>,
 {
+    // Signing in is how one gets a token.
+    if request.uri().path() == SIGN_IN && request.method() == Method::POST {
+        return api.call(request).await;
+    }
     let Some(token) = bearer(&request) else {
-        return Ok(unauthorized("a token is needed, made by `muster operator token`", ""));
+        return Ok(unauthorized(
+            "a token is needed, made by `muster operator token` or got at `/sessions`",
+            "",
+        ));
     };
     let caller = match accepted.accepts(token).await {
         Ok(Some(caller)) => caller,
         Ok(None) => {
-            let detail = "the token is unknown, expired or not an operator's";
+            let detail = "the token is unknown, expired or not for administration";
             return Ok(unauthorized(detail, ", error=\"invalid_token\""));
         }
         Err(error) => return Ok(Failure::from(error).into_response()),
@@ -77,7 +110,7 @@ where
 }
 
 /// The scheme only documents; [`check`] has decided before.
-async fn was_checked(request: &Request, _token: Bearer) -> Option<OperatorCaller> {
+async fn was_checked(request: &Request, _token: Bearer) -> Option<AdminCaller> {
     request.extensions().get().cloned()
 }
 

@@ -1,10 +1,12 @@
 //! The operator's API under `/admin/v1`: the use cases of the command line over HTTP.
 //!
 //! A request is answered in three steps, from the outside in: errors get one
-//! JSON form ([`problem`]), the operator token is checked before anything of the
-//! body is read ([`authenticate`]), then poem-openapi routes and parses. The
+//! JSON form ([`problem`]), the token is checked before anything of the body is read
+//! ([`authenticate`]), and whether it allows what is asked ([`rights`]); then
+//! poem-openapi routes and parses. The
 //! comments on the handlers are the text of the OpenAPI document.
 
+mod administrators;
 mod allow;
 mod applications;
 mod audit;
@@ -16,12 +18,14 @@ mod events;
 mod keys;
 mod letters;
 mod offboardings;
+mod operations;
 mod people;
 mod problem;
 mod receipts;
 mod receivers;
 mod restoring;
 mod revocation_issuer;
+mod rights;
 mod roles;
 mod schemas;
 mod streams;
@@ -47,7 +51,13 @@ const BASE: &str = "/admin/v1";
 
 /// The API as poem-openapi sees it; its handlers find the [`Operator`] in the request.
 pub fn service() -> OpenApiService<impl OpenApi, ()> {
-    let tenancy = (tenants::Tenants, connections::Connections, tokens::Tokens, schemas::Schemas);
+    let tenancy = (
+        tenants::Tenants,
+        administrators::Administrators,
+        connections::Connections,
+        tokens::Tokens,
+        schemas::Schemas,
+    );
     let people = (
         people::People,
         offboardings::Offboardings,
@@ -91,14 +101,19 @@ where
     I: IntoEndpoint,
     I::Endpoint: 'static,
 {
+    let accepted = Arc::new(accepted);
     let document = spec();
-    let allowed = Arc::new(allow::Allowed::of(&document));
+    let operations = Arc::new(operations::Operations::of(&document));
+    let judged = Arc::clone(&operations);
     let document = make_sync(move |_| {
         document.clone().with_content_type("application/json; charset=utf-8").into_response()
     });
-    let accepted = Arc::new(accepted);
     let api = api.into_endpoint().around(authenticate::body_limit);
-    let api = api.around(move |api, request| allow::add(allowed.clone(), api, request));
+    let api = api.around(move |api, request| allow::add(operations.clone(), api, request));
+    let permitted = Arc::clone(&accepted);
+    let api = api.around(move |api, request| {
+        rights::check((judged.clone(), permitted.clone()), api, request)
+    });
     let api = api.around(move |api, request| authenticate::check(accepted.clone(), api, request));
     Route::new()
         .at("/openapi.json", get(document))

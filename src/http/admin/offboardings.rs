@@ -12,9 +12,12 @@ use super::{
     problem::{Failure, uuid},
     view::{List, list, view},
 };
-use crate::provision::{
-    Departure,
-    operator::{NameKind, NewOffboarding, OffboardingRecord, Operator, names_of_csv},
+use crate::{
+    provision::{
+        Departure,
+        operator::{NameKind, NewOffboarding, OffboardingRecord, Operator, names_of_csv},
+    },
+    tenant::Right,
 };
 
 pub(super) struct Offboardings;
@@ -30,7 +33,7 @@ struct OffboardingRequest {
     csv: Option<String>,
     /// What kind of names these are: `email` (the default), `external-id`, `user-name` or `id`.
     by: Option<String>,
-    /// Tenants in which they are looked for. Default: all.
+    /// Tenants in which they are looked for. Default: all that the token reaches.
     #[oai(default)]
     tenants: Vec<String>,
     /// What becomes of their accounts: `deactivate` (the default) or `delete`.
@@ -130,8 +133,11 @@ impl Offboardings {
         body: Json<OffboardingRequest>,
         operator: Data<&Operator>,
     ) -> Result<Started, Failure> {
-        let new = body.0.checked()?;
+        let mut new = body.0.checked()?;
         let actor = token.actor();
+        if let Some(own) = token.0.tenants(Right::Help) {
+            new.stay_within(own)?;
+        }
         if preview.0 {
             let record = operator.preview_offboarding(&new, &actor).await?;
             return Ok(Started::Preview(Json(view(&record)?)));
@@ -141,40 +147,43 @@ impl Offboardings {
         Ok(Started::Kept(Json(view(&record)?), place))
     }
 
-    /// Lists offboardings, the last one first, at most a hundred; they are kept for 90 days
+    /// Lists offboardings, an administrator's own, the last one first, at most a hundred; they are kept for 90 days
     /// after their end.
     #[oai(path = "/offboardings", method = "get", operation_id = "offboardings.list")]
     async fn list(
         &self,
-        _token: OperatorToken,
+        token: OperatorToken,
         /// Only those behind the one with this id: the last of the page before.
         after: Query<Option<String>>,
         operator: Data<&Operator>,
     ) -> Result<Json<List<Offboarding>>, Failure> {
         let after = after.as_deref().map(uuid).transpose()?;
-        Ok(Json(list(&operator.offboardings(after).await?)?))
+        Ok(Json(list(&operator.offboardings(after, token.own().as_deref()).await?)?))
     }
 
     /// Shows an offboarding and what became of each person.
     #[oai(path = "/offboardings/:id", method = "get", operation_id = "offboardings.read")]
     async fn read(
         &self,
-        _token: OperatorToken,
+        token: OperatorToken,
         id: Path<String>,
         operator: Data<&Operator>,
     ) -> Result<Json<Offboarding>, Failure> {
-        Ok(Json(view(&operator.offboarding(uuid(&id)?).await?)?))
+        let own = token.own();
+        Ok(Json(view(&operator.offboarding_of(uuid(&id)?, own.as_deref()).await?)?))
     }
 
     /// Calls off an offboarding that is not due yet.
     #[oai(path = "/offboardings/:id/cancel", method = "post", operation_id = "offboardings.cancel")]
     async fn cancel(
         &self,
-        _token: OperatorToken,
+        token: OperatorToken,
         id: Path<String>,
         operator: Data<&Operator>,
     ) -> Result<Json<Offboarding>, Failure> {
-        Ok(Json(view(&operator.cancel_offboarding(uuid(&id)?).await?)?))
+        let id = uuid(&id)?;
+        operator.offboarding_of(id, token.own().as_deref()).await?;
+        Ok(Json(view(&operator.cancel_offboarding(id).await?)?))
     }
 }
 

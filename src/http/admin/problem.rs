@@ -27,10 +27,13 @@ pub(super) enum Failure {
     /// The request is not what was expected.
     #[oai(status = 400)]
     BadRequest(Json<Problem>),
-    /// There is no valid operator token.
+    /// There is no valid token.
     #[oai(status = 401)]
     #[expect(dead_code, reason = "made before a handler runs; here for the document")]
     Unauthorized(Json<Problem>),
+    /// The token's role does not allow it.
+    #[oai(status = 403)]
+    Forbidden(Json<Problem>),
     /// The tenant, or what is asked for of it, does not exist.
     #[oai(status = 404)]
     NotFound(Json<Problem>),
@@ -69,6 +72,7 @@ impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Self {
         let problem = |status| Json(Problem { status, detail: error.to_string() });
         match error.status() {
+            403 => Self::Forbidden(problem(403)),
             404 => Self::NotFound(problem(404)),
             409 => Self::Conflict(problem(409)),
             400..=499 => Self::BadRequest(problem(400)),

@@ -21,6 +21,8 @@ struct NewTenant {
     name: String,
     /// Issuer of the tenant's identity provider, for events that name people by `iss_sub`.
     subject_issuer: Option<String>,
+    /// The tenant that it belongs to, such as the organisation of which it is a subsidiary.
+    parent: Option<String>,
 }
 
 #[derive(ApiResponse)]
@@ -47,20 +49,24 @@ impl Tenants {
         body: Json<NewTenant>,
         operator: Data<&Operator>,
     ) -> Result<Created, Failure> {
-        let NewTenant { name, subject_issuer } = body.0;
-        let new = operator::NewTenant { name, subject_issuer };
+        let NewTenant { name, subject_issuer, parent } = body.0;
+        let new = operator::NewTenant { name, subject_issuer, parent };
         let tenant = operator.create_tenant(new).await?;
         Ok(Created::Tenant(Json(view(&tenant)?)))
     }
 
-    /// Lists the tenants.
+    /// Lists the tenants that the token reaches.
     #[oai(path = "/tenants", method = "get", operation_id = "tenants.list")]
     async fn list(
         &self,
-        _token: OperatorToken,
+        token: OperatorToken,
         operator: Data<&Operator>,
     ) -> Result<Json<List<Tenant>>, Failure> {
-        Ok(Json(list(&operator.tenants().await?)?))
+        let mut tenants = operator.tenants().await?;
+        if let Some(administrator) = &token.0.administrator {
+            tenants.retain(|tenant| administrator.tenants.contains(&tenant.name));
+        }
+        Ok(Json(list(&tenants)?))
     }
 
     /// Shows what is set for a tenant's events.
@@ -153,7 +159,7 @@ impl Tenants {
         Ok(Json(view(&operator.resume_tenant(&tenant).await?)?))
     }
 
-    /// Deletes a tenant with everything it has.
+    /// Deletes a tenant with everything it has, if no tenant belongs to it.
     #[oai(path = "/tenants/:tenant", method = "delete", operation_id = "tenants.delete")]
     async fn delete(
         &self,

@@ -23,6 +23,8 @@ pub(super) struct Tenant {
     state: String,
     /// Issuer of the tenant's identity provider.
     subject_issuer: Option<String>,
+    /// The tenant that it belongs to.
+    parent: Option<String>,
     /// When it was created (RFC 3339).
     created_at: String,
 }

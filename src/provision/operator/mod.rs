@@ -3,6 +3,7 @@
 //! The command line and the admin API are two faces of these use cases.
 
 mod acting;
+mod administrators;
 mod applications;
 mod audit;
 mod brake;
@@ -33,7 +34,6 @@ mod webhooks;
 use std::sync::Arc;
 
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use super::Provisioner;
 use crate::{
@@ -41,9 +41,13 @@ use crate::{
     store::{
         AuditEntry, KeyError, SecretKey, Store, StoreError, TenantRow, TenantState, TenantStore,
     },
-    tenant::{KeyTimes, TokenHash, receiver_url::ReceiverRules},
+    tenant::{KeyTimes, receiver_url::ReceiverRules},
 };
 
+pub use administrators::{
+    AdminCaller, Administrator, AdministratorRecord, Asked, NewAdministrator, SignInLink, SignedIn,
+    WhoRecord,
+};
 pub use applications::ApplicationChange;
 pub use audit::{AuditQuery, AuditRecord};
 pub use brake::{BrakeDecision, BrakeRecord, HeldRecord};
@@ -80,6 +84,9 @@ pub enum OperatorError {
     /// Something that is there stands in the way.
     #[error("{0}")]
     InUse(String),
+    /// Who asks may not do that.
+    #[error("{0}")]
+    Forbidden(String),
     /// The command makes no sense as it stands.
     #[error("{0}")]
     Invalid(String),
@@ -96,19 +103,13 @@ impl OperatorError {
     pub fn status(&self) -> u16 {
         match self {
             Self::Invalid(_) => 400,
+            Self::Forbidden(_) => 403,
             Self::NotFound(_) => 404,
             Self::Exists(_) | Self::InUse(_) => 409,
             Self::Store(StoreError::Unavailable(_)) => 503,
             Self::Store(_) | Self::Key(_) => 500,
         }
     }
-}
-
-/// An operator, as the credential says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OperatorCaller {
-    /// The credential's id.
-    pub credential: Uuid,
 }
 
 /// The operator's use cases. Cheap to clone.
@@ -147,20 +148,6 @@ impl Operator {
             speaking,
             asked: Arc::default(),
         }
-    }
-
-    /// Whether `token` is a valid operator's token, and which.
-    ///
-    /// # Errors
-    ///
-    /// [`OperatorError::Store`] if it cannot be told.
-    pub async fn authenticate_operator(
-        &self,
-        token: &str,
-    ) -> Result<Option<OperatorCaller>, OperatorError> {
-        let hash = TokenHash::of(token);
-        let found = self.store.operator_credential(&hash, self.clock.now_us());
-        Ok(found.await?.map(|credential| OperatorCaller { credential }))
     }
 
     /// The audit entry of something that `actor` does.

@@ -25,6 +25,8 @@ pub struct NewTenant {
     /// `iss` of its people in event subjects, if they log in at their own
     /// identity provider; ours otherwise.
     pub subject_issuer: Option<String>,
+    /// Name of the tenant that it belongs to.
+    pub parent: Option<String>,
 }
 
 /// A tenant.
@@ -39,6 +41,8 @@ pub struct TenantRecord {
     pub created_at: i64,
     /// `iss` of its people in event subjects.
     pub subject_issuer: Option<String>,
+    /// Name of the tenant that it belongs to.
+    pub parent: Option<String>,
 }
 
 impl From<TenantRow> for TenantRecord {
@@ -48,6 +52,7 @@ impl From<TenantRow> for TenantRecord {
             state: row.state.as_str(),
             created_at: row.created_us,
             subject_issuer: row.subject_issuer,
+            parent: row.parent,
         }
     }
 }

@@ -18,9 +18,14 @@ impl Operator {
     /// # Errors
     ///
     /// [`OperatorError::Invalid`] if the name cannot stand in a URL;
-    /// [`OperatorError::Exists`] if it is taken.
+    /// [`OperatorError::Exists`] if it is taken; [`OperatorError::NotFound`] if there is no
+    /// such parent.
     pub async fn create_tenant(&self, new: NewTenant) -> Result<TenantRecord, OperatorError> {
         check_name("tenant", &new.name)?;
+        let parent = match &new.parent {
+            Some(parent) => Some(self.tenant_row(parent).await?.id),
+            None => None,
+        };
         let created_us = self.clock.now_us();
         let kid = store::kid(&new.name, created_us, self.clock.random());
         let made = tokio::task::spawn_blocking(move || store::generate(kid)).await;
@@ -28,6 +33,7 @@ impl Operator {
         let row = NewTenantRow {
             name: new.name.clone(),
             subject_issuer: new.subject_issuer,
+            parent,
             created_us,
             public_jwk: key.public_jwk(),
         };
@@ -80,10 +86,15 @@ impl Operator {
     ///
     /// # Errors
     ///
-    /// [`OperatorError::NotFound`] if there is no such tenant.
+    /// [`OperatorError::NotFound`] if there is no such tenant; [`OperatorError::InUse`] if
+    /// tenants belong to it.
     pub async fn delete_tenant(&self, name: &str) -> Result<(), OperatorError> {
         let row = self.store.tenant_named(name).await?;
         let row = row.ok_or_else(|| OperatorError::NotFound(format!("tenant `{name}`")))?;
+        if self.store.has_children(row.id).await? {
+            let rule = "tenants belong to this one: they are deleted before it";
+            return Err(OperatorError::InUse(rule.to_owned()));
+        }
         self.store.set_tenant_state(row.id, TenantState::Deleting).await?;
         loop {
             let mut gone = 0;

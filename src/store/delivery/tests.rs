@@ -41,6 +41,7 @@ impl House {
         migrate(&location, MigrateCommand::Up).await.unwrap();
         let store = Store::open(&location, 4).await.unwrap();
         let row = NewTenantRow {
+            parent: None,
             name: "acme".to_owned(),
             subject_issuer: None,
             created_us: NOW_US,

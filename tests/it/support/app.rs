@@ -128,7 +128,7 @@ impl TestApp {
     pub(crate) async fn new_tenant_set(&self, dialect: Dialect, settings: Value) -> TestTenant {
         let name = format!("tenant-{}", self.0.tenants.fetch_add(1, Ordering::Relaxed));
         let operator = self.operator();
-        let tenant = NewTenant { name: name.clone(), subject_issuer: None };
+        let tenant = NewTenant { name: name.clone(), subject_issuer: None, parent: None };
         operator.create_tenant(tenant).await.unwrap();
         let settings = settings.as_object().unwrap().clone();
         let change = ConnectionChange { dialect: Some(dialect), settings };

@@ -58,7 +58,7 @@ impl Home {
     /// Makes the tenant `acme` with a connection, and gives a token for it.
     pub(crate) async fn make_acme(&self) -> String {
         let operator = self.operator().await;
-        let tenant = NewTenant { name: "acme".to_owned(), subject_issuer: None };
+        let tenant = NewTenant { name: "acme".to_owned(), subject_issuer: None, parent: None };
         operator.create_tenant(tenant).await.unwrap();
         operator.create_connection("acme", CONNECTION, Dialect::default()).await.unwrap();
         let token = NewToken {

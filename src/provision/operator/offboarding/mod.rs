@@ -51,6 +51,26 @@ pub struct NewOffboarding {
 }
 
 impl NewOffboarding {
+    /// Keeps it to these tenants: those that are named must be among them.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if one is not; [`OperatorError::Forbidden`] if there are
+    /// none.
+    pub fn stay_within(&mut self, own: Vec<String>) -> Result<(), OperatorError> {
+        if let Some(other) = self.tenants.iter().find(|name| !own.contains(name)) {
+            return Err(OperatorError::NotFound(format!("tenant `{other}`")));
+        }
+        if own.is_empty() {
+            let rule = "this administrator lets nobody leave";
+            return Err(OperatorError::Forbidden(rule.to_owned()));
+        }
+        if self.tenants.is_empty() {
+            self.tenants = own;
+        }
+        Ok(())
+    }
+
     fn due_us(&self, now_us: i64) -> Result<i64, OperatorError> {
         match &self.at {
             Some(at) => when::due_us(at, self.time_zone.as_deref(), now_us),
@@ -140,15 +160,15 @@ impl Operator {
         actor: &str,
     ) -> Result<OffboardingRecord, OperatorError> {
         let (names, request) = self.checked_offboarding(new).await?;
-        let key = key.map(checked_key).transpose()?;
-        if let Some(known) = self.asked_before(key, &request, &names).await? {
+        let key = key.map(|key| checked_key(key, actor)).transpose()?;
+        if let Some(known) = self.asked_before(key.as_deref(), &request, &names).await? {
             return Ok(known);
         }
         let now_us = self.clock.now_us();
         let due_us = new.due_us(now_us)?;
         let row = OffboardingRow {
             id: self.clock.new_id(),
-            idempotency_key: key.map(str::to_owned),
+            idempotency_key: key.clone(),
             request: serde_json::to_string(&request).unwrap_or_default(),
             actor: actor.to_owned(),
             state: OffboardingState::Waiting,
@@ -159,7 +179,7 @@ impl Operator {
         match self.store.insert_offboarding(&row, &names).await {
             // Somebody was faster with the same key.
             Err(StoreError::Duplicate(_)) => {
-                let known = self.asked_before(key, &request, &names).await?;
+                let known = self.asked_before(key.as_deref(), &request, &names).await?;
                 return known.ok_or_else(|| OperatorError::Exists("the key".to_owned()));
             }
             other => other?,
@@ -214,8 +234,25 @@ impl Operator {
         Ok(record(row, people, self.clock.now_us())?)
     }
 
-    /// Offboardings, the last one first, at most a hundred behind `after`; without
-    /// their people.
+    /// As [`Operator::offboarding`], of those that `actor` asked for, if one is given.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such offboarding.
+    pub async fn offboarding_of(
+        &self,
+        id: Uuid,
+        actor: Option<&str>,
+    ) -> Result<OffboardingRecord, OperatorError> {
+        let record = self.offboarding(id).await?;
+        match actor.is_none_or(|actor| record.actor == actor) {
+            true => Ok(record),
+            false => Err(unknown(id)),
+        }
+    }
+
+    /// Offboardings, the last one first, at most a hundred behind `after`, of those that
+    /// `actor` asked for, if one is given; without their people.
     ///
     /// # Errors
     ///
@@ -223,9 +260,10 @@ impl Operator {
     pub async fn offboardings(
         &self,
         after: Option<Uuid>,
+        actor: Option<&str>,
     ) -> Result<Vec<OffboardingRecord>, OperatorError> {
         let now_us = self.clock.now_us();
-        let rows = self.store.offboardings(after, PAGE).await?;
+        let rows = self.store.offboardings(after, actor, PAGE).await?;
         Ok(rows.into_iter().map(|row| record(row, Vec::new(), now_us)).collect::<Result<_, _>>()?)
     }
 
@@ -306,9 +344,11 @@ impl Operator {
     }
 }
 
-fn checked_key(key: &str) -> Result<&str, OperatorError> {
+/// Operators share their keys; every administrator has keys of their own.
+fn checked_key(key: &str, actor: &str) -> Result<String, OperatorError> {
     match !key.is_empty() && key.len() <= LONGEST_KEY {
-        true => Ok(key),
+        true if actor.starts_with("admin:") => Ok(format!("{actor} {key}")),
+        true => Ok(key.to_owned()),
         false => {
             Err(OperatorError::Invalid(format!("an idempotency key has 1 to {LONGEST_KEY} bytes")))
         }
