@@ -14,7 +14,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use muster::{
     clock::Clock,
     event::{EventUri, SetClaims, SigningKey, jti, receive},
-    provision::{Access, Limits, Provisioner, Terms},
+    provision::{Access, Limits, Mode, Provisioner, Terms},
     scim::{
         dialect::{Dialect, Leniency},
         filter, json,
@@ -232,7 +232,7 @@ async fn directory() -> (TempDir, Provisioner, Access) {
         scopes: Scope::ALL.into(),
         expires_us: i64::MAX,
     };
-    let access = Access { caller: Arc::new(caller), resource_type };
+    let access = Access { caller: Arc::new(caller), resource_type, mode: Mode::Real };
     let terms = Terms {
         projection: Projection::Default,
         projected: false,

@@ -26,7 +26,7 @@ use crate::{
     event::SinkKind,
     http::{self, Public, Served, ops::Ready, serve, tls},
     provision::{
-        Asynchronous, Fence, GlobalRevocation, KeySource, Limits, Provisioner,
+        Asynchronous, Fence, GlobalRevocation, IssuerKeys, KeySource, Limits, Provisioner,
         operator::{Operator, Rehearsal, Speaking},
         ssf::Transmitter,
     },
@@ -134,13 +134,14 @@ impl App {
     ) -> Result<Served, StartError> {
         let provisioner = self.provisioner.clone();
         let asynchronous = Asynchronous::new(provisioner.clone(), Arc::clone(&self.secret));
-        let transmitter = self.transmitter();
+        let transmitter = self.transmitter()?;
         let keys = KeyRing::new(self.store.clone(), Arc::clone(&self.secret));
         let issuer = Issuer::new(keys.clone(), &self.settings.base_url());
 
         self.deliver(keys, issuer.clone(), tasks, shutdown)?;
         tasks.spawn(background(asynchronous.clone().run(shutdown.clone())));
         tasks.spawn(background(self.operator.clone().offboard_when_due(shutdown.clone())));
+        tasks.spawn(background(self.operator.clone().chain_records(shutdown.clone())));
         tasks.spawn(background(transmitter.clone().look_after_streams(shutdown.clone())));
         let (log, store, stop) = (provisioner.log().clone(), self.store.clone(), shutdown.clone());
         tasks.spawn(background(async move { log.run(store, stop).await }));
@@ -184,11 +185,17 @@ impl App {
         Ok(())
     }
 
-    fn transmitter(&self) -> Transmitter {
+    fn transmitter(&self) -> Result<Transmitter, StartError> {
         let rules = Arc::new(self.settings.receiver_rules());
         let (store, clock, secret) =
             (self.store.clone(), self.clock.clone(), Arc::clone(&self.secret));
-        Transmitter::new(store, clock, secret, &self.settings.base_url(), rules)
+        let places = (rules, self.issuer_keys()?);
+        Ok(Transmitter::new(store, clock, secret, &self.settings.base_url(), places))
+    }
+
+    fn issuer_keys(&self) -> Result<IssuerKeys, StartError> {
+        let source = Arc::new(Keys(OutgoingClient::new(self.settings.receiver_rules())?));
+        Ok(IssuerKeys::new(self.clock.clone(), source))
     }
 
     fn rotation(&self) -> Rotation {
@@ -204,7 +211,7 @@ impl App {
 
     fn revocation(&self) -> Result<GlobalRevocation, StartError> {
         let (store, clock) = (self.store.clone(), self.clock.clone());
-        let keys = Arc::new(Keys(OutgoingClient::new(self.settings.receiver_rules())?));
+        let keys = self.issuer_keys()?;
         Ok(GlobalRevocation::new(store, clock, &self.settings.base_url(), keys))
     }
 

@@ -31,6 +31,8 @@ mod m20261124_000023_offboarding;
 mod m20261124_000024_tenant_limits;
 mod m20261124_000025_role_rule;
 mod m20261124_000026_administrator;
+mod m20261124_000027_record_chain;
+mod m20261124_000028_oauth_client;
 mod sql;
 
 /// The steps in order.
@@ -67,6 +69,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000024_tenant_limits::Migration),
             Box::new(m20261124_000025_role_rule::Migration),
             Box::new(m20261124_000026_administrator::Migration),
+            Box::new(m20261124_000027_record_chain::Migration),
+            Box::new(m20261124_000028_oauth_client::Migration),
         ]
     }
 }

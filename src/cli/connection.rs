@@ -72,6 +72,10 @@ pub(super) struct Change {
     /// Resources of a page whose request has no count [default: the service's own].
     #[arg(long, value_name = "NUMBER|default")]
     default_results: Option<String>,
+    /// Whether what it changes is answered as if it were made, and is not; the record tells what
+    /// would have changed [default: false].
+    #[arg(long, value_name = "true|false|default")]
+    shadow: Option<String>,
 }
 
 impl From<Change> for ConnectionChange {
@@ -82,6 +86,7 @@ impl From<Change> for ConnectionChange {
             ("media_type", change.media_type),
             ("unique_group_names", change.unique_group_names),
             ("default_results", change.default_results),
+            ("shadow", change.shadow),
         ];
         let given =
             settings.into_iter().filter_map(|(name, text)| Some((name.to_owned(), setting(text?))));

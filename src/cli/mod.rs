@@ -9,6 +9,7 @@ mod administrator;
 mod application;
 mod audit;
 mod brake;
+mod client;
 mod connection;
 mod connector;
 mod duration;
@@ -84,6 +85,9 @@ enum Command {
     /// Administrators: who runs a tenant without being an operator.
     #[command(subcommand)]
     Administrator(administrator::Command),
+    /// OAuth clients, with which a directory gets tokens by itself.
+    #[command(subcommand)]
+    Client(client::Command),
     /// Connections: a tenant's directories and how each deviates from the RFCs.
     #[command(subcommand)]
     Connection(connection::Command),
@@ -190,6 +194,7 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Administrator(command) => {
             administrator::run(command, &open(sources).await?, output).await?;
         }
+        Command::Client(command) => client::run(command, &open(sources).await?, output).await?,
         Command::Connection(command) => {
             connection::run(command, &open(sources).await?, output).await?;
         }

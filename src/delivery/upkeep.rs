@@ -10,7 +10,7 @@
 //! | who was deprovisioned, for the brake | 7 days |
 //! | a deleted user, who can come back | 30 days |
 //! | an offboarding that is over | 90 days |
-//! | the audit | for ever |
+//! | the record | for ever; values in it as long as whom they are about |
 //!
 //! The limits of paused streams are those that CAEP Interoperability Profile
 //! 1.0 §2.3.5 asks a transmitter to publish. Notices say what was changed

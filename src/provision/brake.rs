@@ -9,7 +9,7 @@ use metrics::counter;
 use serde_json::json;
 use tracing::error;
 
-use super::{Access, ProvisionError, Provisioner, record::subject};
+use super::{Access, Mode, ProvisionError, Provisioner, record::subject};
 use crate::{
     event::EventUri,
     scim::{
@@ -77,7 +77,8 @@ impl Provisioner {
         action: &'static str,
         outcome: Result<T, ProvisionError>,
     ) -> Result<T, ProvisionError> {
-        if matches!(outcome, Err(ProvisionError::Scim(ScimError::Held))) {
+        let held = matches!(outcome, Err(ProvisionError::Scim(ScimError::Held)));
+        if held && access.mode == Mode::Real {
             let (this, access) = (self.clone(), access.clone());
             let at_us = self.now_us();
             self.store

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::{
-    Access, Answered, ProvisionError, Provisioner, Terms,
+    Access, Answered, Mode, ProvisionError, Provisioner, Terms,
     gating::{Outlook, Shift},
     members::Delta,
     record::{Stamp, Told, subject},
+    values::values,
 };
 use crate::{
     event::{self, Subject},
@@ -16,8 +17,8 @@ use crate::{
         resource::{Document, ResourceId, Version, changes},
     },
     store::{
-        Change, Hearer, MemberChanges, ResourceKeys, RowChange, StoreError, StoredResource,
-        TenantTx,
+        AuditEntry, Change, Hearer, MemberChanges, ResourceKeys, RowChange, StoreError,
+        StoredResource, TenantTx, View,
     },
     tenant::PatchResponse,
 };
@@ -73,20 +74,33 @@ impl Provisioner {
         work: W,
     ) -> Result<Answered, ProvisionError> {
         let (this, acting) = (self.clone(), access.clone());
-        let shared = Arc::new((work, self.stamp()));
+        let shared = Arc::new((work, self.stamp(), terms.clone()));
+        let txn = shared.1.txn.clone();
         let written = self
-            .store
-            .tenant(access.caller.tenant)
-            .write(move |tx| {
+            .carry_out(access, &txn, move |tx| {
                 let (this, access, shared) = (this.clone(), acting.clone(), Arc::clone(&shared));
                 Box::pin(async move {
-                    let (work, stamp) = &*shared;
-                    this.modify_in(tx, &access, id, work, stamp).await
+                    let (work, stamp, terms) = &*shared;
+                    let written = this.modify_in(tx, &access, id, work, stamp).await?;
+                    // What a rehearsal made of it can be seen here alone.
+                    let rehearsed = match access.mode {
+                        Mode::Real => None,
+                        Mode::DryRun | Mode::Shadow => {
+                            Some(this.show(&access, tx, &written.stored, (terms, W::ACTION)).await?)
+                        }
+                    };
+                    Ok((written, rehearsed))
                 })
             })
             .await;
-        let written = self.or_hold(access, id, W::ACTION, written).await?;
-        let mut answer = self.show(access, &written.stored, terms, W::ACTION).await?;
+        let (written, rehearsed) = self.or_hold(access, id, W::ACTION, written).await?;
+        let mut answer = match rehearsed {
+            Some(answer) => answer,
+            None => {
+                let view = self.store.tenant(access.caller.tenant).view_to_answer().await?;
+                self.show(access, &view, &written.stored, (terms, W::ACTION)).await?
+            }
+        };
         self.log.tell(&access.caller, &written.ignored);
         answer.ignored = written.ignored;
         Ok(answer)
@@ -226,6 +240,9 @@ impl Provisioner {
         if !members.is_empty() {
             attributes.push("members".to_owned());
         }
+        let salt = self.clock.random();
+        let (kind, documents) = (&access.resource_type, (Some(before), Some(after)));
+        let changes = values(kind, &attributes, documents, (&members, salt));
         Change {
             resource_type: access.resource_type.code,
             id: stored.id,
@@ -235,7 +252,7 @@ impl Provisioner {
             members,
             txn: txn.to_owned(),
             events: Vec::new(),
-            audit: self.audit(access, W::ACTION, attributes),
+            audit: AuditEntry { changes, ..self.audit(access, W::ACTION, attributes) },
         }
     }
 
@@ -243,13 +260,12 @@ impl Provisioner {
     async fn show(
         &self,
         access: &Access,
+        view: &View,
         stored: &StoredResource,
-        terms: &Terms,
-        action: &'static str,
+        (terms, action): (&Terms, &'static str),
     ) -> Result<Answered, ProvisionError> {
         let unasked = action == "patch" && !terms.projected;
         let never = access.caller.settings.patch_response == PatchResponse::None;
-        let view = self.store.tenant(access.caller.tenant).view_to_answer().await?;
         let group = access.resource_type.is_group();
         if unasked && (never || group && view.has_more_members(stored.id, SHOWN_MEMBERS).await?) {
             return Ok(Answered {
@@ -260,8 +276,7 @@ impl Provisioner {
             });
         }
         let projection = &terms.projection;
-        let derived = self.derived(access, &view, stored.id, projection).await?;
-        drop(view);
+        let derived = self.derived(access, view, stored.id, projection).await?;
         self.answer(access, stored, &derived, terms)
     }
 }

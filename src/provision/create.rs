@@ -6,11 +6,13 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::{
-    Access, Answered, ProvisionError, Provisioner, Terms,
+    Access, Answered, Mode, ProvisionError, Provisioner, Terms,
     change::Written,
     gating::{Outlook, Shift},
     members::Delta,
     record::{Stamp, own_addresses, subject},
+    represent::Derived,
+    values::values,
 };
 use crate::{
     event,
@@ -19,7 +21,10 @@ use crate::{
         notice::Notice,
         resource::{Document, Incoming, Member, ResourceId, Version, given, validate},
     },
-    store::{Change, MemberChanges, ResourceKeys, RowChange, StoreError, StoredResource, TenantTx},
+    store::{
+        AuditEntry, Change, MemberChanges, ResourceKeys, RowChange, StoreError, StoredResource,
+        TenantTx,
+    },
     tenant::Scope,
 };
 
@@ -65,13 +70,14 @@ impl Provisioner {
         let projection = terms.projection.showing(&given(&access.resource_type, &body));
         let terms = &Terms { projection, ..terms.clone() };
         let creation = self.creation(access, id, body, &self.stamp())?;
-        let written = self.create_alone(access, creation).await?;
-        let derived = match access.resource_type.is_group() {
-            true => {
+        let (written, rehearsed) = self.create_alone(access, creation, terms).await?;
+        let derived = match rehearsed {
+            Some(derived) => derived,
+            None if access.resource_type.is_group() => {
                 let view = self.store.tenant(access.caller.tenant).view_to_answer().await?;
                 self.derived(access, &view, id, &terms.projection).await?
             }
-            false => Default::default(),
+            None => Default::default(),
         };
         let mut answer = self.answer(access, &written.stored, &derived, terms)?;
         self.log.tell(&access.caller, &written.ignored);
@@ -84,26 +90,39 @@ impl Provisioner {
         ResourceId::new(self.clock.new_id())
     }
 
-    /// Creates a resource as the only work of a transaction.
+    /// Creates a resource as the only work of a transaction; in a rehearsal, also gives
+    /// what was to be seen of it.
     async fn create_alone(
         &self,
         access: &Access,
         creation: Creation,
-    ) -> Result<Written, ProvisionError> {
-        let tenant = self.store.tenant(access.caller.tenant);
-        if creation.members.is_empty() && creation.addresses.is_empty() {
-            let applied = tenant.apply(creation.change).await;
+        terms: &Terms,
+    ) -> Result<(Written, Option<Derived>), ProvisionError> {
+        let is_plain = creation.members.is_empty() && creation.addresses.is_empty();
+        if is_plain && access.mode == Mode::Real {
+            let applied = self.store.tenant(access.caller.tenant).apply(creation.change).await;
             applied.map_err(|error| access.change_error(error))?;
-            return Ok(Written { stored: creation.stored, ignored: creation.ignored });
+            let Creation { stored, ignored, .. } = creation;
+            return Ok((Written { stored, ignored }, None));
         }
-        let (this, acting, creation) = (self.clone(), access.clone(), Arc::new(creation));
-        tenant
-            .write(move |tx| {
-                let (this, access) = (this.clone(), acting.clone());
-                let creation = Arc::clone(&creation);
-                Box::pin(async move { this.create_in(tx, &access, &creation).await })
+        let (this, acting) = (self.clone(), access.clone());
+        let shared = Arc::new((creation, terms.projection.clone()));
+        let txn = shared.0.change.txn.clone();
+        self.carry_out(access, &txn, move |tx| {
+            let (this, access, shared) = (this.clone(), acting.clone(), Arc::clone(&shared));
+            Box::pin(async move {
+                let (creation, projection) = &*shared;
+                let written = this.create_in(tx, &access, creation).await?;
+                let derived = match access.mode {
+                    Mode::Real => None,
+                    Mode::DryRun | Mode::Shadow => {
+                        Some(this.derived(&access, tx, written.stored.id, projection).await?)
+                    }
+                };
+                Ok((written, derived))
             })
-            .await
+        })
+        .await
     }
 
     /// Creates a resource in a transaction.
@@ -189,6 +208,9 @@ impl Provisioner {
             attributes: attributes.clone(),
             version: stored.version.etag(),
         };
+        let documents = (None, Some(&incoming.document));
+        let none = (&MemberChanges::default(), self.clock.random());
+        let changes = values(&access.resource_type, &attributes, documents, none);
         Change {
             resource_type: access.resource_type.code,
             id: stored.id,
@@ -206,7 +228,7 @@ impl Provisioner {
             members: MemberChanges::default(),
             txn: stamp.txn.clone(),
             events: self.events_of_creation(access, stored, &happened, &after),
-            audit: self.audit(access, action, attributes),
+            audit: AuditEntry { changes, ..self.audit(access, action, attributes) },
         }
     }
 }

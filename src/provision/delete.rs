@@ -6,6 +6,7 @@ use super::{
     Access, ProvisionError, Provisioner,
     gating::{Outlook, Shift},
     record::{Stamp, own_addresses, subject},
+    values::values,
 };
 use crate::{
     event,
@@ -14,8 +15,8 @@ use crate::{
         schema::ResourceType,
     },
     store::{
-        Change, MemberChanges, Remains, ResourceKeys, RowChange, StoreError, StoredResource,
-        TenantTx,
+        AuditEntry, Change, MemberChanges, Remains, ResourceKeys, RowChange, StoreError,
+        StoredResource, TenantTx,
     },
     tenant::Scope,
 };
@@ -40,10 +41,9 @@ impl Provisioner {
         let known = access.id(id)?;
         let (this, acting) = (self.clone(), access.clone());
         let shared = Arc::new((preconditions, self.stamp()));
+        let txn = shared.1.txn.clone();
         let deleted = self
-            .store
-            .tenant(access.caller.tenant)
-            .write(move |tx| {
+            .carry_out(access, &txn, move |tx| {
                 let (this, access, shared) = (this.clone(), acting.clone(), Arc::clone(&shared));
                 Box::pin(async move {
                     let (preconditions, stamp) = &*shared;
@@ -90,6 +90,9 @@ impl Provisioner {
         }
         let addresses = own_addresses(&access.resource_type, &document, settings);
         tx.free_addresses(id, &addresses, stamp.at_us).await?;
+        let gone: Vec<String> = document.attributes().keys().cloned().collect();
+        let none = (&MemberChanges::default(), self.clock.random());
+        let changes = values(&access.resource_type, &gone, (Some(&document), None), none);
         let change = Change {
             resource_type: access.resource_type.code,
             id,
@@ -99,7 +102,7 @@ impl Provisioner {
             members: MemberChanges::default(),
             events: self.events(id, &event::Change::Deleted, Some(&before), None, stamp.at_us),
             txn: stamp.txn.clone(),
-            audit: self.audit(access, "delete", Vec::new()),
+            audit: AuditEntry { changes, ..self.audit(access, "delete", Vec::new()) },
         };
         tx.apply(&change).await?;
         match outlook {
@@ -127,6 +130,8 @@ impl Provisioner {
             .by_code(code)
             .ok_or_else(|| StoreError::Damaged("type".into()))?;
         let named = subject(kind, group.id, &read(group)?, &access.caller.events);
+        let documents = (None, None);
+        let changes = values(kind, &[], documents, (&members, self.clock.random()));
         Ok(Change {
             resource_type: code,
             id: group.id,
@@ -136,7 +141,7 @@ impl Provisioner {
             members,
             txn: stamp.txn.clone(),
             events: self.events(group.id, &happened, Some(&named), Some(&named), stamp.at_us),
-            audit: self.audit(access, action, attributes),
+            audit: AuditEntry { changes, ..self.audit(access, action, attributes) },
         })
     }
 }

@@ -15,15 +15,13 @@ use std::{
 };
 
 use aws_lc_rs::digest;
-use futures_util::future::BoxFuture;
 use moka::future::Cache;
 use serde_json::{Map, Value};
-use tracing::warn;
 
-use super::{Revocation, RevocationError, Revoker};
+use super::{IssuerKeys, Revocation, RevocationError, Revoker, UnbelievedToken};
 use crate::{
     clock::Clock,
-    event::{RefusedToken, RevocationToken, TokenTerms, verify_revocation},
+    event::{RefusedToken, SignedToken, TokenTerms},
     scim::resource::ResourceId,
     store::{OneUse, PersonName, RevocationIssuerRow, Store, StoreError, TenantRow, TenantState},
     tenant::{EventCaller, TenantId},
@@ -34,23 +32,17 @@ pub const REVOCATION_PATH: &str = "/global-token-revocation";
 
 /// What administrators are told of the sessions' end.
 const REASON: &str = "The identity provider ended the sessions (Global Token Revocation).";
-/// How long fetched keys are believed.
-const KEYS_AGE: Duration = Duration::from_mins(5);
-/// How soon keys are fetched again because one is not there, in microseconds.
-const FETCHED_AGAIN_US: i64 = 60_000_000;
+/// The `typ` of a token.
+const TYPE: &str = "global-token-revocation+jwt";
+/// A token that may be used for longer could not be remembered.
+const LONGEST_S: i64 = 15 * 60;
 /// A token is remembered at least for so long, in microseconds.
 const REMEMBERED_US: i64 = 600_000_000;
 /// Calls of a tenant in a minute.
 const CALLS: u32 = 600;
 const MINUTE: Duration = Duration::from_mins(1);
-/// Tenants and key sets that are remembered at a time.
+/// Tenants that are remembered at a time.
 const KEPT: u64 = 10_000;
-
-/// Gets the keys of issuers.
-pub trait KeySource: Send + Sync {
-    /// The JSON at `url`, or why there is none.
-    fn fetch(&self, url: String) -> BoxFuture<'_, Result<Value, String>>;
-}
 
 /// Why nobody's sessions end.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +73,15 @@ pub enum GlobalRevocationError {
     Store(#[from] StoreError),
 }
 
+impl From<UnbelievedToken> for GlobalRevocationError {
+    fn from(error: UnbelievedToken) -> Self {
+        match error {
+            UnbelievedToken::Refused(error) => Self::Refused(error),
+            UnbelievedToken::Keys => Self::Keys,
+        }
+    }
+}
+
 impl From<RevocationError> for GlobalRevocationError {
     fn from(error: RevocationError) -> Self {
         match error {
@@ -102,13 +103,6 @@ pub struct Proof {
     issuers: Vec<String>,
 }
 
-/// Keys that were fetched, or could not be.
-#[derive(Debug, Clone)]
-struct Fetched {
-    keys: Option<Arc<Value>>,
-    at_us: i64,
-}
-
 /// Ends sessions for identity providers. Cheap to clone.
 #[derive(Clone)]
 pub struct GlobalRevocation {
@@ -116,8 +110,7 @@ pub struct GlobalRevocation {
     clock: Clock,
     public_url: Arc<str>,
     revoker: Revoker,
-    source: Arc<dyn KeySource>,
-    fetched: Cache<String, Fetched>,
+    keys: IssuerKeys,
     calls: Cache<TenantId, Arc<AtomicU32>>,
 }
 
@@ -128,15 +121,14 @@ impl fmt::Debug for GlobalRevocation {
 }
 
 impl GlobalRevocation {
-    /// Ends sessions of people in `store`; keys that lie elsewhere come from `source`.
-    pub fn new(store: Store, clock: Clock, public_url: &str, source: Arc<dyn KeySource>) -> Self {
+    /// Ends sessions of people in `store`, for issuers with these `keys`.
+    pub fn new(store: Store, clock: Clock, public_url: &str, keys: IssuerKeys) -> Self {
         Self {
             revoker: Revoker::new(store.clone(), clock.clone()),
             store,
             clock,
             public_url: public_url.into(),
-            source,
-            fetched: Cache::builder().max_capacity(KEPT).time_to_live(KEYS_AGE).build(),
+            keys,
             calls: Cache::builder().max_capacity(KEPT).time_to_live(MINUTE).build(),
         }
     }
@@ -156,7 +148,8 @@ impl GlobalRevocation {
         let token = self.verified(tenant, token, &issuer).await?;
         let now_us = self.clock.now_us();
         let ends_us = token.expires_at.saturating_mul(1_000_000);
-        let hash = digest::digest(&digest::SHA256, token.jti.as_bytes());
+        let jti = token.jti.ok_or(RefusedToken::Claim("jti"))?;
+        let hash = digest::digest(&digest::SHA256, jti.as_bytes());
         let until_us = ends_us.max(now_us.saturating_add(REMEMBERED_US));
         let mut issuers = self.issuers(&row);
         issuers.push(issuer.issuer.clone());
@@ -218,51 +211,19 @@ impl GlobalRevocation {
         tenant: &str,
         token: &str,
         issuer: &RevocationIssuerRow,
-    ) -> Result<RevocationToken, GlobalRevocationError> {
+    ) -> Result<SignedToken, GlobalRevocationError> {
         let audience = format!("{}/t/{tenant}{REVOCATION_PATH}", self.public_url);
         let terms = TokenTerms {
+            types: &[TYPE],
+            untyped: false,
             issuer: &issuer.issuer,
             subject: issuer.subject.as_deref(),
-            audience: &audience,
+            audiences: &[&audience],
             now: self.clock.now_seconds(),
+            longest_s: LONGEST_S,
         };
-        if let Some(jwks) = &issuer.jwks {
-            return Ok(verify_revocation(token, jwks, terms)?);
-        }
-        let url = issuer.jwks_uri.as_deref().ok_or(GlobalRevocationError::Keys)?;
-        let fetched = self.keys(url).await;
-        let keys = fetched.keys.ok_or(GlobalRevocationError::Keys)?;
-        match verify_revocation(token, &keys, terms) {
-            // The issuer may have changed its keys. Whoever asks with keys that are
-            // not there makes us look once in a while, and no more.
-            Err(RefusedToken::Key)
-                if fetched.at_us.saturating_add(FETCHED_AGAIN_US) <= self.clock.now_us() =>
-            {
-                self.fetched.invalidate(url).await;
-                let keys = self.keys(url).await.keys.ok_or(GlobalRevocationError::Keys)?;
-                Ok(verify_revocation(token, &keys, terms)?)
-            }
-            verified => Ok(verified?),
-        }
-    }
-
-    /// The keys at `url`, fetched once for all who ask meanwhile.
-    async fn keys(&self, url: &str) -> Fetched {
-        let known = self.fetched.get(url).await;
-        let stale = |it: &Fetched| {
-            it.keys.is_none() && it.at_us.saturating_add(FETCHED_AGAIN_US) <= self.clock.now_us()
-        };
-        if known.is_some_and(|it| stale(&it)) {
-            self.fetched.invalidate(url).await;
-        }
-        let fetch = async {
-            let keys = self.source.fetch(url.to_owned()).await;
-            if let Err(reason) = &keys {
-                warn!(reason, "the keys of a revocation issuer could not be fetched");
-            }
-            Fetched { keys: keys.ok().map(Arc::new), at_us: self.clock.now_us() }
-        };
-        self.fetched.get_with(url.to_owned(), fetch).await
+        let place = (issuer.jwks.as_ref(), issuer.jwks_uri.as_deref());
+        Ok(self.keys.verify(token, place, terms).await?)
     }
 }
 

@@ -14,6 +14,7 @@ mod derive;
 mod fence;
 mod gating;
 mod global_revocation;
+mod issuer_keys;
 mod members;
 mod notices;
 mod offboard;
@@ -23,12 +24,14 @@ mod query;
 mod read;
 mod receipt;
 mod record;
+mod rehearsal;
 mod replace;
 mod represent;
 mod restore;
 mod revocation;
 mod sign_in;
 pub mod ssf;
+mod values;
 
 use std::{sync::Arc, time::Duration};
 
@@ -51,12 +54,12 @@ use crate::{
 pub use asynchronous::{AsyncRequest, Asynchronous, Finished};
 pub use bulk::BulkAnswer;
 pub use fence::{Fence, FenceAnswer, FenceEntry, FenceError, FenceRequest};
-pub use global_revocation::{
-    GlobalRevocation, GlobalRevocationError, KeySource, Proof, REVOCATION_PATH,
-};
+pub use global_revocation::{GlobalRevocation, GlobalRevocationError, Proof, REVOCATION_PATH};
+pub use issuer_keys::{IssuerKeys, KeySource, UnbelievedToken};
 pub use notices::ConnectionLog;
 pub use offboard::Departure;
 pub use receipt::ReceiptState;
+pub use rehearsal::Mode;
 pub use revocation::{Revocation, RevocationError, Revoked, Revoker, Statement};
 pub use sign_in::{Granted, SignIn, SignInAnswer, SignInUser, person_named};
 
@@ -116,6 +119,8 @@ pub struct Access {
     pub caller: Arc<Caller>,
     /// The type.
     pub resource_type: Arc<ResourceType>,
+    /// Whether changes are made.
+    pub mode: Mode,
 }
 
 impl Access {

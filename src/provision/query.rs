@@ -13,7 +13,7 @@ use std::{collections::HashMap, slice, sync::Arc};
 use serde_json::json;
 
 use super::{
-    Access, ProvisionError, Provisioner,
+    Access, Mode, ProvisionError, Provisioner,
     derive::ANSWERED_MEMBERS,
     represent::{Derived, FRAME_BYTES},
 };
@@ -81,7 +81,8 @@ impl Provisioner {
         request: &SearchRequest,
     ) -> Result<String, ProvisionError> {
         let may_read = |kind: &&Arc<ResourceType>| {
-            let access = Access { caller: Arc::clone(caller), resource_type: Arc::clone(kind) };
+            let resource_type = Arc::clone(kind);
+            let access = Access { caller: Arc::clone(caller), resource_type, mode: Mode::Real };
             access.authorise(Scope::Read).is_ok()
         };
         let types = caller.registry.resource_types();
@@ -243,7 +244,8 @@ fn targets(
     let filter = filter.map(|text| filter::parse(text, leniency)).transpose()?;
     let sort = Sort::parse(sort_by, sort_order, types, leniency)?;
     let target = |(kind, sort_by): (&Arc<ResourceType>, Option<AttributeRef>)| {
-        let access = Access { caller: Arc::clone(caller), resource_type: Arc::clone(kind) };
+        let resource_type = Arc::clone(kind);
+        let access = Access { caller: Arc::clone(caller), resource_type, mode: Mode::Real };
         access.authorise(Scope::Read)?;
         let check = |filter| filter::check_across(filter, kind, types, leniency);
         let filter = filter.as_ref().map(check).transpose()?;

@@ -263,7 +263,9 @@ impl Provisioner {
         attributes: Vec<String>,
     ) -> AuditEntry {
         let id: Uuid = self.clock.new_id();
-        AuditEntry { id, actor: access.caller.actor(), action, attributes }
+        let connection = Some(access.caller.connection).filter(|it| !it.is_nil());
+        let entry = AuditEntry::new(id, access.caller.actor(), action);
+        AuditEntry { attributes, connection, ..entry }
     }
 }
 

@@ -116,6 +116,7 @@ impl Provisioner {
                 Box::pin(async move {
                     let found = tx.take_deleted(id).await?.is_some();
                     if found {
+                        tx.forget_values(id).await?;
                         tx.audit_of(&entry, (ResourceType::USER, id), at_us).await?;
                     }
                     Ok(found)

@@ -214,12 +214,11 @@ impl Revoker {
             members: MemberChanges::default(),
             txn: stamp.txn.clone(),
             events: vec![event],
-            audit: AuditEntry {
-                id: self.clock.new_id(),
-                actor: revocation.actor.clone(),
-                action: statement.action(),
-                attributes: Vec::new(),
-            },
+            audit: AuditEntry::new(
+                self.clock.new_id(),
+                revocation.actor.clone(),
+                statement.action(),
+            ),
         })
     }
 }

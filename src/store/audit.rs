@@ -1,6 +1,9 @@
 //! The record of who changed what.
 
-use sea_orm::Value;
+use std::borrow::Cow;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use sea_orm::{QueryResult, Value};
 use uuid::Uuid;
 
 use super::{Change, StoreError, TenantTx, View, statement::Sql};
@@ -11,12 +14,24 @@ use crate::{scim::resource::ResourceId, tenant::TenantId};
 pub struct AuditEntry {
     /// The entry's id.
     pub id: Uuid,
-    /// Who: `token:<id>` or `operator:<id>`.
+    /// Who: `token:<id>`, `operator:<id>` or `admin:<tenant>/<name>`.
     pub actor: String,
+    /// The connection whose token it was.
+    pub connection: Option<Uuid>,
     /// What, such as `users.patch`.
-    pub action: &'static str,
-    /// Names of the attributes that changed; never their values.
+    pub action: Cow<'static, str>,
+    /// Names of the attributes that changed.
     pub attributes: Vec<String>,
+    /// Their values before and after, JSON text.
+    pub changes: Option<String>,
+}
+
+impl AuditEntry {
+    /// That `actor` did `action`.
+    pub fn new(id: Uuid, actor: String, action: impl Into<Cow<'static, str>>) -> Self {
+        let action = action.into();
+        Self { id, actor, connection: None, action, attributes: Vec::new(), changes: None }
+    }
 }
 
 /// An entry as it is kept.
@@ -28,6 +43,8 @@ pub struct AuditRow {
     pub at_us: i64,
     /// Who: `token:<id>`, `operator:<id>` or `issuer:<name>`.
     pub actor: String,
+    /// The connection whose token it was.
+    pub connection: Option<Uuid>,
     /// What.
     pub action: String,
     /// The transaction, which the events of the change share.
@@ -36,6 +53,10 @@ pub struct AuditRow {
     pub resource: Option<(i16, ResourceId)>,
     /// Names of the attributes that changed.
     pub attributes: Vec<String>,
+    /// Their values before and after, JSON text, until they are forgotten.
+    pub changes: Option<String>,
+    /// SHA-256 of the values, which stays.
+    pub changes_digest: Option<Vec<u8>>,
 }
 
 /// Which entries are wanted.
@@ -56,11 +77,8 @@ impl View {
     ///
     /// [`StoreError`] if the database fails.
     pub async fn audit_entries(&self, filter: AuditFilter) -> Result<Vec<AuditRow>, StoreError> {
-        let sql = Sql::new(
-            "select id, at_us, actor, action, txn, resource_type, resource_id, attributes
-             from audit_entry where tenant_id = ?",
-        )
-        .bind(self.owner());
+        let select = format!("select {COLUMNS} from audit_entry where tenant_id = ?");
+        let sql = Sql::new(&select).bind(self.owner());
         let sql = match filter.resource {
             Some(resource) => sql.push(" and resource_id = ?").bind(resource.get()),
             None => sql,
@@ -69,24 +87,32 @@ impl View {
             .push(" and id > ? order by id limit ?")
             .bind(filter.after.unwrap_or_default())
             .bind(i64::from(filter.limit));
-        let rows = self.all(sql).await?;
-        rows.iter()
-            .map(|row| {
-                let code: Option<i16> = row.try_get_by_index(5)?;
-                let resource: Option<Uuid> = row.try_get_by_index(6)?;
-                let attributes: String = row.try_get_by_index(7)?;
-                Ok(AuditRow {
-                    id: row.try_get_by_index(0)?,
-                    at_us: row.try_get_by_index(1)?,
-                    actor: row.try_get_by_index(2)?,
-                    action: row.try_get_by_index(3)?,
-                    txn: row.try_get_by_index(4)?,
-                    resource: code.zip(resource.map(ResourceId::new)),
-                    attributes: attributes.split_whitespace().map(str::to_owned).collect(),
-                })
-            })
-            .collect()
+        self.all(sql).await?.iter().map(read).collect()
     }
+}
+
+/// Columns of an entry, as [`read`] takes them.
+pub(super) const COLUMNS: &str = "id, at_us, actor, action, txn, resource_type, resource_id, \
+                                  attributes, changes, changes_digest, connection_id";
+/// How many they are.
+pub(super) const WIDTH: usize = 11;
+
+pub(super) fn read(row: &QueryResult) -> Result<AuditRow, StoreError> {
+    let code: Option<i16> = row.try_get_by_index(5)?;
+    let resource: Option<Uuid> = row.try_get_by_index(6)?;
+    let attributes: String = row.try_get_by_index(7)?;
+    Ok(AuditRow {
+        id: row.try_get_by_index(0)?,
+        at_us: row.try_get_by_index(1)?,
+        actor: row.try_get_by_index(2)?,
+        action: row.try_get_by_index(3)?,
+        txn: row.try_get_by_index(4)?,
+        resource: code.zip(resource.map(ResourceId::new)),
+        attributes: attributes.split_whitespace().map(str::to_owned).collect(),
+        changes: row.try_get_by_index(8)?,
+        changes_digest: row.try_get_by_index(9)?,
+        connection: row.try_get_by_index(10)?,
+    })
 }
 
 impl TenantTx {
@@ -130,6 +156,43 @@ impl TenantTx {
         self.run(insert_entry(self.owner(), entry, Some(resource), (&txn, at_us))).await.map(|_| ())
     }
 
+    /// Entries of a transaction that was named after `since`, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn entries_of(
+        &self,
+        txn: &str,
+        since: Uuid,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        let select = format!("select {COLUMNS} from audit_entry where tenant_id = ?");
+        let sql = Sql::new(&select)
+            .bind(self.owner())
+            .push(" and id > ?")
+            .bind(since)
+            .push(" and txn = ?")
+            .bind(txn)
+            .push(" order by id limit ?")
+            .bind(i64::from(limit));
+        self.all(sql).await?.iter().map(read).collect()
+    }
+
+    /// Forgets the values in the entries of a resource; that it was changed stays.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the database fails.
+    pub async fn forget_values(&self, resource: ResourceId) -> Result<(), StoreError> {
+        let sql = Sql::new("update audit_entry set changes = null where tenant_id = ?")
+            .bind(self.owner())
+            .push(" and resource_id = ?")
+            .bind(resource.get())
+            .push(" and changes is not null");
+        self.run(sql).await.map(|_| ())
+    }
+
     pub(super) fn insert_audit(&self, entry: &AuditEntry, change: &Change) -> Sql {
         let resource = (change.resource_type, change.id);
         insert_entry(self.owner(), entry, Some(resource), (&change.txn, change.at_us))
@@ -143,19 +206,24 @@ fn insert_entry(
     (txn, at_us): (&str, i64),
 ) -> Sql {
     let (code, id) = resource.unzip();
+    let digest =
+        entry.changes.as_ref().map(|text| digest(&SHA256, text.as_bytes()).as_ref().to_vec());
     Sql::new(
         "insert into audit_entry (tenant_id, id, at_us, actor, action, txn, resource_type,
-            resource_id, attributes) values ",
+            resource_id, attributes, changes, changes_digest, connection_id) values ",
     )
     .rows([vec![
         tenant,
         entry.id.into(),
         at_us.into(),
         entry.actor.clone().into(),
-        entry.action.into(),
+        entry.action.clone().into_owned().into(),
         txn.into(),
         code.into(),
         id.map(ResourceId::get).into(),
         entry.attributes.join(" ").into(),
+        entry.changes.clone().into(),
+        digest.into(),
+        entry.connection.into(),
     ]])
 }

@@ -135,7 +135,7 @@ impl TenantStore {
                 d.revoked_us, d.subject_id, d.networks
              from credential d
              left join connection c on c.tenant_id = d.tenant_id and c.id = d.connection_id
-             where d.receiver_id is null and d.tenant_id = ?",
+             where d.receiver_id is null and d.client_id is null and d.tenant_id = ?",
         )
         .bind(self.tenant.get())
         .push(" order by d.created_us");

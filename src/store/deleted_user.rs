@@ -142,7 +142,21 @@ impl TenantStore {
         if self.view().await?.one(old("select 1").push(" limit 1")).await?.is_none() {
             return Ok(());
         }
-        self.run(old("delete")).await.map(|_| ())
+        // What the record still knows of them goes with them.
+        let values = Sql::new("update audit_entry set changes = null where tenant_id = ?")
+            .bind(self.tenant.get())
+            .push(" and changes is not null and resource_id in (")
+            .append(old("select resource_id"))
+            .push(")");
+        let forget = old("delete");
+        self.write(move |tx| {
+            let (values, forget) = (values.clone(), forget.clone());
+            Box::pin(async move {
+                View::run(tx, values).await?;
+                View::run(tx, forget).await.map(|_| ())
+            })
+        })
+        .await
     }
 }
 

@@ -17,6 +17,8 @@ pub enum UniqueKey {
     ReceiverName,
     /// The key of an offboarding.
     OffboardingKey,
+    /// Issuer and subject of an OAuth client.
+    ClientSubject,
 }
 
 /// A failure of the store.
@@ -118,6 +120,7 @@ fn unique_key(constraint: &str) -> Option<UniqueKey> {
         ("application_name", "application.name", UniqueKey::ApplicationName),
         ("receiver_name", "receiver.name", UniqueKey::ReceiverName),
         ("offboarding_key", "offboarding.idempotency_key", UniqueKey::OffboardingKey),
+        ("oauth_client_subject", "oauth_client.subject", UniqueKey::ClientSubject),
     ];
     keys.into_iter()
         .find(|(name, column, _)| constraint.contains(name) || constraint.contains(column))

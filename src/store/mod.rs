@@ -14,6 +14,7 @@ mod administrator;
 mod application;
 mod async_request;
 mod audit;
+mod audit_chain;
 mod brake;
 mod change;
 mod claim;
@@ -33,6 +34,7 @@ mod membership;
 mod migrate;
 mod nesting;
 mod notice;
+mod oauth_client;
 mod offboarding;
 mod order;
 mod outbox;
@@ -82,6 +84,7 @@ pub use administrator::{AdminCredential, AdministratorRow};
 pub use application::ApplicationRow;
 pub use async_request::{AsyncClaim, AsyncProgress, NewAsyncRequest};
 pub use audit::{AuditEntry, AuditFilter, AuditRow};
+pub use audit_chain::{ChainEnd, ChainedRow, Hash};
 pub use brake::{BrakeRow, BrakeState, HeldPerson};
 pub use change::{Audience, Change, OutboxEvent, RowChange};
 pub use connection::ConnectionRow;
@@ -102,6 +105,7 @@ pub use membership::{MemberState, OpaqueMember, StoredMember};
 pub use migrate::{MigrateCommand, MigrationState, migrate};
 pub use nesting::GroupLink;
 pub use notice::NoticeRow;
+pub use oauth_client::{ClientName, ClientProof, KeyPlace, OauthClientRow};
 pub use offboarding::{OffboardingPerson, OffboardingRow, OffboardingState};
 pub use outbox::OutboxRow;
 pub use person::PersonName;
@@ -296,6 +300,34 @@ impl TenantStore {
         }
     }
 
+    /// Does `work` in one transaction, of which nothing is kept.
+    ///
+    /// # Errors
+    ///
+    /// What `work` gives, or a [`StoreError`].
+    pub async fn rehearse<T, E, W>(&self, work: W) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        W: for<'t> Fn(&'t TenantTx) -> Work<'t, T, E> + Send + Sync + 'static,
+    {
+        let work = Arc::new(work);
+        let undone = self.write(move |tx| {
+            let work = Arc::clone(&work);
+            Box::pin(async move {
+                match (*work)(tx).await {
+                    Ok(value) => Err::<(), _>(Undone::Rehearsed(value)),
+                    Err(error) => Err(Undone::Failed(error)),
+                }
+            })
+        });
+        match undone.await {
+            Err(Undone::Rehearsed(value)) => Ok(value),
+            Err(Undone::Failed(error)) => Err(error),
+            Ok(()) => Err(StoreError::Damaged("a rehearsal was kept".to_owned()).into()),
+        }
+    }
+
     /// Makes one change that needs to read nothing first.
     ///
     /// # Errors
@@ -431,4 +463,18 @@ impl TenantStore {
 /// The writer gave a job back without having run it.
 fn never_began() -> StoreError {
     StoreError::unavailable("the writer could not begin")
+}
+
+/// Why nothing of a transaction is kept.
+enum Undone<T, E> {
+    /// It was not meant to be.
+    Rehearsed(T),
+    /// It failed.
+    Failed(E),
+}
+
+impl<T, E: From<StoreError>> From<StoreError> for Undone<T, E> {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
 }

@@ -6,9 +6,12 @@ use std::{fmt, fs, io, path::Path, sync::Arc};
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     hkdf, rsa,
+    signature::{Ed25519KeyPair, KeyPair},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use secrecy::{ExposeSecret, SecretSlice, SecretString, zeroize::Zeroizing};
+use serde::{Serialize, de::DeserializeOwned};
 use time::OffsetDateTime;
 
 use super::{NewSigningKey, SealedKey, StoreError};
@@ -23,6 +26,11 @@ use crate::{
 const FORMAT: u8 = 1;
 /// What the key for cursors is derived for.
 const CURSORS: &[u8] = b"muster cursors 1";
+/// What the key for checkpoints of the record is derived for.
+const RECORD: &[u8] = b"muster record 1";
+/// The type of a checkpoint in its JOSE header.
+const CHECKPOINT: &str = "muster-checkpoint+jwt";
+
 /// What can go wrong with a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -55,6 +63,7 @@ pub enum KeyError {
 pub struct SecretKey {
     sealing: RandomizedNonceKey,
     cursors: Arc<CursorKey>,
+    record: (EncodingKey, DecodingKey),
 }
 
 impl SecretKey {
@@ -66,7 +75,34 @@ impl SecretKey {
     pub fn new(bytes: &[u8]) -> Result<Self, KeyError> {
         let sealing = RandomizedNonceKey::new(&AES_256_GCM, bytes).map_err(|_| KeyError::Secret)?;
         let cursors = derive(bytes, CURSORS).and_then(|key| CursorKey::new(&key));
-        Ok(Self { sealing, cursors: Arc::new(cursors.ok_or(KeyError::Secret)?) })
+        let record = derive(bytes, RECORD).ok_or(KeyError::Secret)?;
+        let record = Ed25519KeyPair::from_seed_unchecked(record.as_slice());
+        let record = record.map_err(|_| KeyError::Secret)?;
+        let private = record.to_pkcs8v1().map_err(|_| KeyError::Secret)?;
+        let record = (
+            EncodingKey::from_ed_der(private.as_ref()),
+            DecodingKey::from_ed_der(record.public_key().as_ref()),
+        );
+        Ok(Self { sealing, cursors: Arc::new(cursors.ok_or(KeyError::Secret)?), record })
+    }
+
+    /// Signs where a record ends: a JWT (RFC 7519) with `EdDSA` (RFC 8037).
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Seal`] if the library refuses.
+    pub fn sign_checkpoint(&self, checkpoint: &impl Serialize) -> Result<String, KeyError> {
+        let header = Header { typ: Some(CHECKPOINT.to_owned()), ..Header::new(Algorithm::EdDSA) };
+        encode(&header, checkpoint, &self.record.0).map_err(|_| KeyError::Seal)
+    }
+
+    /// What was signed by [`SecretKey::sign_checkpoint`]; none if it was not.
+    pub fn open_checkpoint<C: DeserializeOwned + Clone>(&self, signed: &str) -> Option<C> {
+        let mut rules = Validation::new(Algorithm::EdDSA);
+        rules.validate_exp = false;
+        rules.required_spec_claims.clear();
+        let opened = decode::<C>(signed, &self.record.1, &rules).ok()?;
+        (opened.header.typ.as_deref() == Some(CHECKPOINT)).then_some(opened.claims)
     }
 
     /// The key for cursors, made of this one: every replica opens what any sealed.

@@ -32,6 +32,9 @@ pub struct ConnectionSettings {
     /// service gives in one page; the service's own default if it is not set. For
     /// directories that read one page and take it for the whole.
     pub default_results: Option<u32>,
+    /// Whether what it changes is answered as if it were made, and is not; the record
+    /// tells what would have changed.
+    pub shadow: bool,
 }
 
 /// What a successful PATCH is answered with.

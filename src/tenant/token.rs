@@ -15,6 +15,8 @@ pub enum TokenKind {
     Administrator,
     /// Signing in to a tenant's administration, once.
     SignInLink,
+    /// Tokens for SCIM: a connection's OAuth client secret.
+    Client,
     /// Access tokens: a receiver's OAuth client secret.
     Receiver,
     /// One tenant's event streams, as a receiver.
@@ -29,6 +31,7 @@ impl TokenKind {
             Self::Operator => "muster_operator_",
             Self::Administrator => "muster_admin_",
             Self::SignInLink => "muster_link_",
+            Self::Client => "muster_client_",
             Self::Receiver => "muster_receiver_",
             Self::Access => "muster_ssf_",
         }
@@ -48,6 +51,11 @@ impl TokenHash {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest::digest(&digest::SHA256, presented.as_bytes()).as_ref());
         Self(bytes)
+    }
+
+    /// The hash with these bytes, if they are as many as it has.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
     }
 
     /// The bytes.

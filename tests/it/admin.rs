@@ -180,7 +180,7 @@ on_both_databases! {
         let made = admin.post(path, new).await.expect(201);
         let effective = json!({
             "opaque_members": true, "patch_response": "resource", "media_type": "auto",
-            "unique_group_names": null, "default_results": null,
+            "unique_group_names": null, "default_results": null, "shadow": false,
         });
         assert_eq!(made["settings"], effective);
 
@@ -488,7 +488,7 @@ on_both_databases! {
     async fn every_operation_needs_a_token_first(app: TestApp) {
         let admin = Admin::new(&app).await;
         let operations = operations(&admin).await;
-        assert_eq!(operations.len(), 96, "each has a test here: {operations:?}");
+        assert_eq!(operations.len(), 101, "each has a test here: {operations:?}");
         for token in ["", "bad"] {
             let stranger = Admin { app: app.clone(), token: token.to_owned() };
             for (method, path) in &operations {
@@ -519,13 +519,13 @@ on_both_databases! {
                 ("POST", Some("administrators")) => json!({ "name": "x", "role": "owner" }),
                 ("POST", Some("role-rules")) => json!({ "role": "x", "filter": "id pr" }),
                 ("POST", Some("credential-compromise")) => json!({ "credential_type": "app" }),
-                ("POST", Some("tokens")) => json!({ "connection": "x" }),
+                ("POST", Some("tokens" | "clients")) => json!({ "connection": "x" }),
                 ("POST", Some("redrive" | "discard")) => json!({ "all": true }),
                 ("POST", Some("replay")) => json!({ "from_seq": 1 }),
                 ("POST", Some("webhooks")) => json!({ "url": "https://app.example/" }),
                 ("POST", Some("connectors")) => json!({ "kind": "back_channel_logout",
                     "endpoint_url": "https://app.example/", "settings": { "client_id": "x" } }),
-                ("POST", Some("streams" | "keys" | "rotate")) | ("PATCH", _) => json!({}),
+                ("POST", Some("streams" | "keys" | "rotate" | "verify")) | ("PATCH", _) => json!({}),
                 _ => Value::Null,
             };
             admin.send(method, &path, body).await.expect_problem(404, "nobody");

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use bytes::Bytes;
 use muster::{
     clock::Clock,
-    provision::{Access, Limits, ProvisionError, Provisioner, Terms},
+    provision::{Access, Limits, Mode, ProvisionError, Provisioner, Terms},
     scim::{
         ScimError,
         dialect::Dialect,
@@ -368,5 +368,5 @@ fn access(tenant: TenantId) -> Access {
         limits: TenantLimits::default(),
         networks: AllowedNetworks::default(),
     };
-    Access { caller: Arc::new(caller), resource_type }
+    Access { caller: Arc::new(caller), resource_type, mode: Mode::Real }
 }

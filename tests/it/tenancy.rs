@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use muster::{
     event::{EventUri, GroupClaim, SubjectFormat},
-    provision::operator::{ApplicationChange, NewStream},
-    tenant::Scope,
+    provision::operator::{ApplicationChange, NewAdministrator, NewRoleRule, NewStream},
+    tenant::{Role, Scope},
 };
 use reqwest::{
     Method,
@@ -379,10 +379,36 @@ async fn tenants_in(session: &mut PgConnection, table: &str) -> Result<Vec<i64>,
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// A row in every table.
+async fn one_of_everything(app: &TestApp, tenant: &TestTenant) {
+    app.operator().create_stream(tenant.name(), polled()).await.unwrap();
+    let (user, group) = one_of_each(tenant).await;
+    let gated = ApplicationChange {
+        groups: Some(vec![group.id().to_owned()]),
+        ..ApplicationChange::default()
+    };
+    app.operator().create_application(tenant.name(), "crm", gated).await.unwrap();
+    tenant.patch(&user, replace("emails", json!([{ "value": "b@x.test" }]))).await;
+    app.operator().protect_user(tenant.name(), user.id(), "owner", "test").await.unwrap();
+    let rule =
+        NewRoleRule { role: "viewer".to_owned(), group: Some(group.id().to_owned()), filter: None };
+    app.operator().add_role_rule(tenant.name(), &rule, "test").await.unwrap();
+    let owner = NewAdministrator {
+        name: "ann".to_owned(),
+        role: Role::Owner,
+        group: None,
+        with_children: false,
+    };
+    app.operator().add_administrator(tenant.name(), owner, "test").await.unwrap();
+    app.operator().checkpoint(tenant.name()).await.unwrap();
+    let leaver = tenant.create("Users", json!({ "userName": "leaver" })).await;
+    tenant.delete(&leaver).await.expect(204);
+}
+
 on_both_databases! {
     /// What SQLite has instead is the tenant in every statement; it has no sessions.
     async fn the_database_itself_keeps_tenants_apart(app: TestApp) {
-        const TABLES: [&str; 15] = [
+        const TABLES: [&str; 19] = [
             "tenant",
             "connection",
             "credential",
@@ -398,20 +424,14 @@ on_both_databases! {
             "application_group",
             "deleted_user",
             "protected_user",
+            "role_rule",
+            "administrator",
+            "audit_chain",
+            "audit_checkpoint",
         ];
         let (acme, globex) = (app.new_tenant().await, app.new_tenant().await);
         for tenant in [&acme, &globex] {
-            app.operator().create_stream(tenant.name(), polled()).await.unwrap();
-            let (user, group) = one_of_each(tenant).await;
-            let gated = ApplicationChange {
-                groups: Some(vec![group.id().to_owned()]),
-                ..ApplicationChange::default()
-            };
-            app.operator().create_application(tenant.name(), "crm", gated).await.unwrap();
-            tenant.patch(&user, replace("emails", json!([{ "value": "b@x.test" }]))).await;
-            app.operator().protect_user(tenant.name(), user.id(), "owner", "test").await.unwrap();
-            let leaver = tenant.create("Users", json!({ "userName": "leaver" })).await;
-            tenant.delete(&leaver).await.expect(204);
+            one_of_everything(&app, tenant).await;
         }
         let Some(mut session) = session(&app).await else { return };
 

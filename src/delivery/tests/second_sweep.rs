@@ -69,12 +69,7 @@ impl House {
             members: Default::default(),
             txn: "tx_0".to_owned(),
             events: Vec::new(),
-            audit: AuditEntry {
-                id: self.clock.new_id(),
-                actor: "token:test".to_owned(),
-                action: "users.create",
-                attributes: Vec::new(),
-            },
+            audit: AuditEntry::new(self.clock.new_id(), "token:test".to_owned(), "users.create"),
         };
         self.store.tenant(self.tenant).apply(change).await.unwrap();
     }

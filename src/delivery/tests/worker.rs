@@ -128,12 +128,7 @@ impl House {
             members: Default::default(),
             txn: txn.to_owned(),
             events: events.collect(),
-            audit: AuditEntry {
-                id: self.clock.new_id(),
-                actor: "token:test".to_owned(),
-                action: "users.patch",
-                attributes: Vec::new(),
-            },
+            audit: AuditEntry::new(self.clock.new_id(), "token:test".to_owned(), "users.patch"),
         };
         self.store.tenant(self.tenant).apply(change).await.unwrap();
     }

@@ -48,6 +48,14 @@ pub(super) trait Accepted: Send + Sync {
         caller: &AdminCaller,
         asked: Asked<'_>,
     ) -> impl Future<Output = std::result::Result<(), OperatorError>> + Send;
+
+    /// Puts into the tenant's record what `caller` asked for, which was read or refused.
+    fn notes(
+        &self,
+        caller: &AdminCaller,
+        asked: Asked<'_>,
+        action: String,
+    ) -> impl Future<Output = std::result::Result<(), OperatorError>> + Send;
 }
 
 impl Accepted for Operator {
@@ -64,6 +72,15 @@ impl Accepted for Operator {
         asked: Asked<'_>,
     ) -> std::result::Result<(), OperatorError> {
         self.permit(caller, asked).await
+    }
+
+    async fn notes(
+        &self,
+        caller: &AdminCaller,
+        asked: Asked<'_>,
+        action: String,
+    ) -> std::result::Result<(), OperatorError> {
+        self.note(caller, asked, action).await
     }
 }
 

@@ -12,6 +12,7 @@ mod applications;
 mod audit;
 mod authenticate;
 mod brake;
+mod clients;
 mod connections;
 mod connectors;
 mod events;
@@ -56,6 +57,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
         administrators::Administrators,
         connections::Connections,
         tokens::Tokens,
+        clients::Clients,
         schemas::Schemas,
     );
     let people = (

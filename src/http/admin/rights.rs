@@ -10,7 +10,7 @@ use super::{
     problem::{self, Failure, Problem},
 };
 use crate::{
-    provision::operator::{AdminCaller, Asked},
+    provision::operator::{AdminCaller, Asked, OperatorError},
     tenant::Right,
 };
 
@@ -39,6 +39,8 @@ const RULES: &[(Right, &[&str])] = &[
             "tenants.change_event_settings",
             "connections.create",
             "connections.change",
+            "clients.create",
+            "clients.revoke",
             "tokens.issue",
             "tokens.revoke",
             "tokens.rotate",
@@ -111,6 +113,7 @@ const RULES: &[(Right, &[&str])] = &[
             "tenants.limits",
             "connections.list",
             "connections.notices",
+            "clients.list",
             "tokens.list",
             "schemas.list",
             "schemas.read",
@@ -118,6 +121,8 @@ const RULES: &[(Right, &[&str])] = &[
             "resource_types.read",
             "roles.list",
             "audit.list",
+            "audit.sign",
+            "audit.verify",
             "applications.list",
             "receivers.list",
             "streams.list",
@@ -135,6 +140,17 @@ fn right(operation: &str) -> Right {
     rule.map_or(Right::Operate, |(right, _)| *right)
 }
 
+/// What is read there is known of people, so the record tells that it was.
+const PERSONAL: &[&str] = &[
+    "users.access",
+    "deleted.list",
+    "protected.list",
+    "brake.held",
+    "deprovisionings.list",
+    "deprovisionings.read",
+    "audit.list",
+];
+
 /// Turns away who may not do what the request asks for, before its body is read.
 pub(super) async fn check<A, E>(
     (operations, accepted): (Arc<Operations>, Arc<A>),
@@ -145,22 +161,34 @@ where
     A: Accepted,
     E: Endpoint<Output = Response>,
 {
-    if let Some(caller) = request.extensions().get::<AdminCaller>() {
-        match operations.find(request.method().as_str(), request.uri().path()) {
-            Found::Operation(it) => {
-                let asked = Asked { right: right(it.id), tenant: it.tenant, user: it.user };
-                if let Err(error) = accepted.permits(caller, asked).await {
-                    return Ok(Failure::from(error).into_response());
-                }
-            }
-            Found::NoMethod => (),
-            // What cannot be judged is an operator's.
-            Found::Nothing if caller.administrator.is_some() => {
-                let detail = "there is nothing here".to_owned();
-                return Ok(problem::response(&Problem { status: 404, detail }));
-            }
-            Found::Nothing => (),
+    let Some(caller) = request.extensions().get::<AdminCaller>().cloned() else {
+        return api.call(request).await;
+    };
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let it = match operations.find(method.as_str(), &path) {
+        Found::Operation(it) => it,
+        // What cannot be judged is an operator's.
+        Found::Nothing if caller.administrator.is_some() => {
+            let detail = "there is nothing here".to_owned();
+            return Ok(problem::response(&Problem { status: 404, detail }));
         }
+        Found::Nothing | Found::NoMethod => return api.call(request).await,
+    };
+    let asked = Asked { right: right(it.id), tenant: it.tenant, user: it.user };
+    if let Err(error) = accepted.permits(&caller, asked).await {
+        if matches!(error, OperatorError::Forbidden(_)) {
+            let action = format!("refuse {}", it.id);
+            accepted.notes(&caller, asked, action).await.map_err(Failure::from)?;
+        }
+        return Ok(Failure::from(error).into_response());
     }
-    api.call(request).await
+    // Who goes on where they were is following the record.
+    let query = request.uri().query().unwrap_or_default();
+    let is_read = PERSONAL.contains(&it.id) && !query.contains("after=");
+    let answer = api.call(request).await?;
+    if is_read && answer.status().is_success() {
+        let action = format!("read {}", it.id);
+        accepted.notes(&caller, asked, action).await.map_err(Failure::from)?;
+    }
+    Ok(answer)
 }

@@ -80,7 +80,8 @@ enum Revoked {
     Token,
 }
 
-fn scopes(names: Option<Vec<String>>) -> Result<Vec<Scope>, Failure> {
+/// The scopes of these names, for a connection.
+pub(super) fn scopes(names: Option<Vec<String>>) -> Result<Vec<Scope>, Failure> {
     let Some(names) = names else { return Ok(vec![Scope::Read, Scope::Write]) };
     let offered = &Scope::OF_CONNECTIONS;
     let known = |name: &String| Scope::parse(name).filter(|scope| offered.contains(scope));

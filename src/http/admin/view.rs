@@ -58,6 +58,9 @@ pub(super) struct ConnectionSettings {
     unique_group_names: MaybeUndefined<bool>,
     /// Resources of a page whose request has no `count`; the service's own unless set.
     default_results: MaybeUndefined<u32>,
+    /// Whether what it changes is answered as if it were made, and is not: the record tells what
+    /// would have changed. `false` unless set.
+    shadow: MaybeUndefined<bool>,
 }
 
 /// An application that a tenant's people use.

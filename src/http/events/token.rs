@@ -17,16 +17,18 @@ use super::{
 };
 use crate::{
     http::{error::Refusal, payload::read_body},
-    provision::ssf::{Grant, OauthError, TokenRequest},
+    provision::ssf::{Authentication, Grant, OauthError, TokenRequest},
     tenant::Scope,
 };
 
 /// Largest form.
-const FORM_BYTES: usize = 8 * 1024;
+const FORM_BYTES: usize = 24 * 1024;
+/// The type of an assertion (RFC 7523 §2.2).
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Events {
-    /// Gives a receiver a token.
+    /// Gives a receiver or a directory a token.
     pub(super) async fn token(&self, mut request: Request, tenant: &str) -> Response {
         if *request.method() != Method::POST {
             return method_not_allowed("POST");
@@ -59,10 +61,10 @@ fn asked(request: &Request, body: &[u8]) -> Result<TokenRequest, OauthError> {
         .ok()
         .and_then(form::parse)
         .ok_or_else(|| invalid("the body is not a form in which each parameter stands once"))?;
-    let (client_id, client_secret) = client(request, &mut parameters)?;
+    let (client_id, authentication) = client(request, &mut parameters)?;
     Ok(TokenRequest {
         client_id,
-        client_secret,
+        authentication,
         grant_type: parameters.remove("grant_type"),
         scope: parameters.remove("scope"),
     })
@@ -73,23 +75,48 @@ fn asked(request: &Request, body: &[u8]) -> Result<TokenRequest, OauthError> {
 fn client(
     request: &Request,
     parameters: &mut HashMap<String, String>,
-) -> Result<(String, SecretString), OauthError> {
+) -> Result<(Option<String>, Authentication), OauthError> {
+    let assertion = assertion(parameters)?;
     let posted = (parameters.remove("client_id"), parameters.remove("client_secret"));
     let mut headers = request.headers().get_all(header::AUTHORIZATION).iter();
+    if let Some(assertion) = assertion {
+        return match (headers.next(), posted) {
+            (None, (id, None)) => Ok((id, Authentication::Assertion(assertion))),
+            _ => Err(twice()),
+        };
+    }
     match (headers.next(), headers.next(), posted) {
-        (None, _, (Some(id), Some(secret))) => Ok((id, secret.into())),
+        (None, _, (Some(id), Some(secret))) => {
+            Ok((Some(id), Authentication::Secret(secret.into())))
+        }
         (None, _, _) => Err(OauthError::InvalidClient),
         (Some(value), None, (named, None)) => {
             let (id, secret) =
                 value.to_str().ok().and_then(basic).ok_or(OauthError::InvalidClient)?;
             match named.is_none_or(|named| named == id) {
-                true => Ok((id, secret)),
+                true => Ok((Some(id), Authentication::Secret(secret))),
                 false => Err(OauthError::InvalidClient),
             }
         }
-        (Some(_), _, _) => Err(OauthError::InvalidRequest(
-            "the client authenticates once: by the Authorization header or by the form".to_owned(),
-        )),
+        (Some(_), _, _) => Err(twice()),
+    }
+}
+
+fn twice() -> OauthError {
+    OauthError::InvalidRequest(
+        "the client authenticates once: by the Authorization header or by the form".to_owned(),
+    )
+}
+
+/// The signed token in a form (RFC 7523 §2.2).
+fn assertion(parameters: &mut HashMap<String, String>) -> Result<Option<SecretString>, OauthError> {
+    let kind = parameters.remove("client_assertion_type");
+    match (kind.as_deref(), parameters.remove("client_assertion")) {
+        (None, None) => Ok(None),
+        (Some(JWT_BEARER), Some(assertion)) => Ok(Some(assertion.into())),
+        _ => Err(OauthError::InvalidRequest(format!(
+            "`client_assertion` comes with `client_assertion_type`, which is {JWT_BEARER}"
+        ))),
     }
 }
 
@@ -124,6 +151,7 @@ fn failed(error: OauthError) -> Response {
             response
         }
         OauthError::Store(error) => Refusal::from(error).into_response(),
+        OauthError::Unavailable => secret(StatusCode::SERVICE_UNAVAILABLE, &body),
         _ => secret(StatusCode::BAD_REQUEST, &body),
     }
 }

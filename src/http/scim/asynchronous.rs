@@ -24,7 +24,7 @@ use crate::{
         error::{ScimFailure, scim_response},
         payload::{SCIM_JSON, ScimJson},
     },
-    provision::{Access, AsyncRequest, Asynchronous, Finished},
+    provision::{Access, AsyncRequest, Asynchronous, Finished, Mode},
     scim::{ScimError, bulk::Done, message, resource::Preconditions},
     tenant::Caller,
 };
@@ -189,7 +189,7 @@ impl Acceptance<'_> {
             return Some(StatusCode::NO_CONTENT.into_response());
         }
         let resource_type = Arc::clone(self.caller.registry.by_endpoint(endpoint)?);
-        let access = Access { caller: Arc::clone(&self.caller), resource_type };
+        let access = Access { caller: Arc::clone(&self.caller), resource_type, mode: Mode::Real };
         let shape = Shape::of(request.uri().query().unwrap_or_default());
         let mut terms = shape.terms(&access, request).ok()?;
         terms.preconditions = Preconditions::default();

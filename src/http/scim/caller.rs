@@ -10,14 +10,15 @@ use poem_openapi::{
 
 use crate::{
     http::error::Refusal,
-    provision::Access,
+    provision::{Access, Mode},
     scim::{ScimError, schema::ResourceType},
     tenant::Caller,
 };
 
-/// Whom the request speaks for: its token was checked before it came here.
+/// Whom the request speaks for, whose token was checked before it came here, and whether
+/// changes are made.
 #[derive(Debug, Clone)]
-pub(super) struct BearerCaller(pub(super) Arc<Caller>);
+pub(super) struct BearerCaller(pub(super) Arc<Caller>, pub(super) Mode);
 
 impl BearerCaller {
     /// The caller's access to users.
@@ -59,7 +60,7 @@ impl BearerCaller {
     }
 
     fn on(self, resource_type: Arc<ResourceType>) -> Access {
-        Access { caller: self.0, resource_type }
+        Access { caller: self.0, resource_type, mode: self.1 }
     }
 }
 
@@ -98,6 +99,7 @@ impl<'a> ApiExtractor<'a> for BearerCaller {
     ) -> poem::Result<Self> {
         let caller = request.extensions().get::<Arc<Caller>>();
         let caller = caller.ok_or_else(|| poem::Error::from_status(StatusCode::UNAUTHORIZED))?;
-        Ok(Self(Arc::clone(caller)))
+        let mode = request.extensions().get::<Mode>().copied().unwrap_or_default();
+        Ok(Self(Arc::clone(caller), mode))
     }
 }

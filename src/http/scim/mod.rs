@@ -31,7 +31,7 @@ use super::{
     payload::{BodyLimit, SCIM_JSON},
 };
 use crate::{
-    provision::{Asynchronous, ConnectionLog, Provisioner},
+    provision::{Asynchronous, ConnectionLog, Mode, Provisioner},
     scim::{
         ScimError,
         dialect::{Dialect, recognise},
@@ -123,13 +123,24 @@ impl Base {
                 if let Some(caller) = request.data::<Arc<Caller>>() {
                     accept = accept.unless_set(caller.settings.media_type);
                 }
-                match asynchronous::accept(&self.asynchronous, request, &place).await {
+                let mode = request.data::<Mode>().copied().unwrap_or_default();
+                // A rehearsal is over at once.
+                let accepted = match mode {
+                    Mode::Real => asynchronous::accept(&self.asynchronous, request, &place).await,
+                    Mode::DryRun | Mode::Shadow => Err(request),
+                };
+                let mut response = match accepted {
                     Ok(response) => response,
                     Err(request) => {
                         let answered = self.routes.call(request).await;
                         allow(answered.unwrap_or_else(scim_response), place.methods)
                     }
+                };
+                if mode == Mode::DryRun {
+                    let made = HeaderValue::from_static("nothing was changed");
+                    response.headers_mut().insert("muster-dry-run", made);
                 }
+                response
             }
             Err(refusal) => refusal.into_response(),
         };
@@ -171,6 +182,11 @@ impl Base {
                 "answers are application/scim+json or application/json",
             ));
         }
+        let mode = mode(request, caller.as_deref())?;
+        if place.path.starts_with("/Bulk") {
+            mode.refuse_unless_real("`/Bulk` in a dry run or on a connection in shadow mode")?;
+        }
+        request.extensions_mut().insert(mode);
         let query = parameters::canonical_query(request.uri().query().unwrap_or_default())?;
         let uri = match query.is_empty() {
             true => place.path.clone(),
@@ -217,6 +233,18 @@ impl Base {
 /// The tenant's name as the URL has it; in the request's extensions.
 #[derive(Debug, Clone)]
 struct TenantName(Arc<str>);
+
+/// Whether the changes of a request are made: not in a dry run, nor for a connection in
+/// shadow mode.
+fn mode(request: &Request, caller: Option<&Caller>) -> Result<Mode, Refusal> {
+    if parameters::dry_run(request.uri().query().unwrap_or_default())? {
+        return Ok(Mode::DryRun);
+    }
+    Ok(match caller.is_some_and(|caller| caller.settings.shadow) {
+        true => Mode::Shadow,
+        false => Mode::Real,
+    })
+}
 
 /// The directory that the headers tell of.
 fn calling(request: &Request) -> Option<Dialect> {

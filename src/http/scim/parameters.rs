@@ -68,6 +68,24 @@ pub(super) fn canonical_query(query: &str) -> Result<String, Refusal> {
     Ok(pairs.join("&"))
 }
 
+/// Whether a query asks to change nothing: `dryRun`.
+///
+/// # Errors
+///
+/// `InvalidValue` if it says neither `true` nor `false`, or both.
+pub(super) fn dry_run(query: &str) -> Result<bool, Refusal> {
+    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut given = pairs.by_ref().filter(|(name, _)| name.eq_ignore_ascii_case("dryRun"));
+    match (given.next().map(|(_, value)| value), given.next()) {
+        (None, _) | (Some("false"), None) => Ok(false),
+        (Some("true"), None) => Ok(true),
+        _ => {
+            let rule = "`dryRun` is `true` or `false`, once";
+            Err(ScimError::InvalidValue(rule.to_owned()).into())
+        }
+    }
+}
+
 fn decode(text: &str, plus_is_space: bool) -> Result<String, Refusal> {
     let text = if plus_is_space { text.replace('+', " ") } else { text.to_owned() };
     match percent_decode_str(&text).decode_utf8() {

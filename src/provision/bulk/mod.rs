@@ -19,7 +19,7 @@ pub(super) use self::{
     job::{Job, Kept, Progress},
     kept::LEASE_US,
 };
-use super::{Access, ProvisionError, Provisioner, record::Stamp};
+use super::{Access, Mode, ProvisionError, Provisioner, record::Stamp};
 use crate::{
     scim::{
         ScimError,
@@ -198,6 +198,6 @@ impl Job {
     /// The caller's access to the resources that an operation is about.
     fn access(&self, operation: &crate::scim::bulk::Operation) -> Access {
         let resource_type = Arc::clone(&operation.resource_type);
-        Access { caller: Arc::clone(&self.caller), resource_type }
+        Access { caller: Arc::clone(&self.caller), resource_type, mode: Mode::Real }
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Operator, OperatorError};
 use crate::{
-    provision::{Access, ProvisionError},
+    provision::{Access, Mode, ProvisionError},
     scim::{
         ScimError,
         dialect::Dialect,
@@ -43,7 +43,7 @@ impl Operator {
             subject: None,
             operator: Some(actor.into()),
         };
-        Ok(Access { caller: Arc::new(caller), resource_type })
+        Ok(Access { caller: Arc::new(caller), resource_type, mode: Mode::Real })
     }
 }
 

@@ -241,6 +241,37 @@ impl Operator {
         }
     }
 
+    /// Puts into the record of the tenant that is asked about what `caller` did, or was
+    /// refused.
+    ///
+    /// # Errors
+    ///
+    /// [`OperatorError::NotFound`] if there is no such tenant.
+    pub async fn note(
+        &self,
+        caller: &AdminCaller,
+        asked: Asked<'_>,
+        action: String,
+    ) -> Result<(), OperatorError> {
+        let Some(tenant) = asked.tenant else { return Ok(()) };
+        let store = self.tenant_store(tenant).await?;
+        let user = asked.user.and_then(ResourceId::parse);
+        let shared = Arc::new(self.entry(&caller.actor(), action));
+        let at_us = self.clock.now_us();
+        store
+            .write(move |tx| {
+                let entry = Arc::clone(&shared);
+                Box::pin(async move {
+                    let noted = match user {
+                        Some(user) => tx.audit_of(&entry, (ResourceType::USER, user), at_us).await,
+                        None => tx.audit(&entry, at_us).await,
+                    };
+                    Ok::<_, OperatorError>(noted?)
+                })
+            })
+            .await
+    }
+
     async fn is_member(
         &self,
         tenant: &str,

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Operator, OperatorError, records::date_time};
@@ -24,16 +25,19 @@ pub struct AuditRecord {
     /// When it was, in microseconds since 1970.
     #[serde(serialize_with = "date_time")]
     pub at: i64,
-    /// Who: `token:<id>`, `operator:<id>` or `issuer:<name>`.
+    /// Who: `token:<id>`, `operator:<id>`, `admin:<tenant>/<name>` or `issuer:<name>`.
     pub actor: String,
-    /// Name of the token's connection, while the tenant has it.
+    /// Name of the connection whose token it was.
     pub connection: Option<String>,
     /// What, such as `patch`.
     pub action: String,
     /// The resource, as its path below the SCIM base, if it was done to one.
     pub resource: Option<String>,
-    /// Names of the attributes that changed; never their values.
+    /// Names of the attributes that changed.
     pub attributes: Vec<String>,
+    /// Their values before and after, until the resource is forgotten. What is secret
+    /// is not among them.
+    pub changes: Vec<Value>,
     /// The transaction, which the events of the change share.
     pub txn: String,
 }
@@ -70,6 +74,9 @@ impl Operator {
         let limit = query.limit.unwrap_or(PAGE).min(MOST);
         let filter = AuditFilter { resource, after: query.after, limit };
         let store = self.tenant_store(tenant).await?;
+        let named: HashMap<Uuid, String> =
+            store.connections().await?.into_iter().map(|row| (row.id, row.name)).collect();
+        // Older entries name the token alone.
         let tokens = store.credentials().await?;
         let connections: HashMap<String, String> = tokens
             .into_iter()
@@ -81,14 +88,14 @@ impl Operator {
             .registry()
             .map_err(|error| StoreError::Damaged(format!("a tenant's schema: {error}")))?;
         let rows = view.audit_entries(filter).await?;
-        Ok(rows.into_iter().map(|row| record(row, &registry, &connections)).collect())
+        Ok(rows.into_iter().map(|row| record(row, &registry, (&named, &connections))).collect())
     }
 }
 
 fn record(
     row: AuditRow,
     registry: &Registry,
-    connections: &HashMap<String, String>,
+    (named, connections): (&HashMap<Uuid, String>, &HashMap<String, String>),
 ) -> AuditRecord {
     let path = |(code, id): (i16, ResourceId)| match registry.by_code(code) {
         Some(kind) => format!("{}/{id}", kind.endpoint),
@@ -98,11 +105,25 @@ fn record(
     AuditRecord {
         id: row.id,
         at: row.at_us,
-        connection: connections.get(&row.actor).cloned(),
+        connection: row
+            .connection
+            .and_then(|id| named.get(&id))
+            .or_else(|| connections.get(&row.actor))
+            .cloned(),
         actor: row.actor,
         action: row.action,
         resource: row.resource.map(path),
         attributes: row.attributes,
+        changes: row.changes.as_deref().map(values).unwrap_or_default(),
         txn: row.txn,
+    }
+}
+
+/// The values in what is kept of a change.
+fn values(text: &str) -> Vec<Value> {
+    let mut kept: Value = serde_json::from_str(text).unwrap_or_default();
+    match kept.get_mut("values").map(Value::take) {
+        Some(Value::Array(values)) => values,
+        _ => Vec::new(),
     }
 }

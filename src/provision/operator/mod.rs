@@ -7,6 +7,8 @@ mod administrators;
 mod applications;
 mod audit;
 mod brake;
+mod chain;
+mod clients;
 mod connections;
 mod connectors;
 mod event_settings;
@@ -31,7 +33,7 @@ mod tenants;
 mod tokens;
 mod webhooks;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use tokio::sync::Notify;
 
@@ -51,6 +53,8 @@ pub use administrators::{
 pub use applications::ApplicationChange;
 pub use audit::{AuditQuery, AuditRecord};
 pub use brake::{BrakeDecision, BrakeRecord, HeldRecord};
+pub use chain::VerifiedRecord;
+pub use clients::{ClientRecord, IssuedClient, NewClient};
 pub use connections::ConnectionChange;
 pub use connectors::{ConnectorRecord, KillsRecord, NewConnector, RehearsedEvent};
 pub use letters::{DeadLetterRecord, Letters, Moved, Replay, ReplayStart};
@@ -151,9 +155,9 @@ impl Operator {
     }
 
     /// The audit entry of something that `actor` does.
-    fn entry(&self, actor: &str, action: &'static str) -> AuditEntry {
+    fn entry(&self, actor: &str, action: impl Into<Cow<'static, str>>) -> AuditEntry {
         let id = self.clock.new_id();
-        AuditEntry { id, actor: actor.to_owned(), action, attributes: Vec::new() }
+        AuditEntry::new(id, actor.to_owned(), action)
     }
 
     async fn tenant_row(&self, name: &str) -> Result<TenantRow, OperatorError> {

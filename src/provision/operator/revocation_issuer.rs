@@ -133,7 +133,8 @@ fn keys_of(jwks: &Value) -> &[Value] {
     jwks.get("keys").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-fn check_keys(jwks: &Value) -> Result<(), String> {
+/// Checks public keys that somebody gave (RFC 7517).
+pub(super) fn check_keys(jwks: &Value) -> Result<(), String> {
     let keys = keys_of(jwks);
     if !(1..=MOST_KEYS).contains(&keys.len()) {
         return Err(format!("`jwks`: expected an object with `keys`, 1 to {MOST_KEYS} of them"));

@@ -52,12 +52,14 @@ impl Transmitter {
         let issuer = self.issuer(tenant);
         let metadata = json!({
             "issuer": issuer,
-            "token_endpoint": format!("{issuer}/oauth/token"),
+            "token_endpoint": self.token_endpoint(tenant),
             "jwks_uri": format!("{issuer}/jwks.json"),
             "grant_types_supported": ["client_credentials"],
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "token_endpoint_auth_methods_supported":
+                ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": ["RS256", "ES256"],
             "global_token_revocation_endpoint": format!("{issuer}{REVOCATION_PATH}"),
-            "scopes_supported": Scope::OF_RECEIVERS.map(Scope::as_str),
+            "scopes_supported": Scope::ALL.map(Scope::as_str),
         });
         self.of_tenant(tenant, metadata).await
     }

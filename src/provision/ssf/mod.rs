@@ -4,6 +4,7 @@
 //! A receiver sees the streams it made and no other, neither another receiver's nor
 //! the operator's.
 
+mod client;
 mod configuration;
 mod metadata;
 mod status;
@@ -16,6 +17,7 @@ use std::{sync::Arc, time::Duration};
 
 use moka::future::Cache;
 
+use super::IssuerKeys;
 use crate::{
     clock::Clock,
     store::{KeyError, SecretKey, Store, StoreError},
@@ -23,7 +25,7 @@ use crate::{
 };
 
 pub use stream::Unmentioned;
-pub use token::{Grant, OauthError, TokenRequest};
+pub use token::{Authentication, Grant, OauthError, TokenRequest};
 
 /// Seconds between two requests to verify a stream.
 const MIN_VERIFICATION_S: i64 = 60;
@@ -80,22 +82,23 @@ pub struct Transmitter {
     secret: Arc<SecretKey>,
     public_url: Arc<str>,
     receiver_rules: Arc<ReceiverRules>,
+    issuer_keys: IssuerKeys,
     noted: Cache<(ReceiverId, StreamId), ()>,
 }
 
 impl Transmitter {
     /// The use cases over `store`; what is secret is sealed with `secret`, and events
-    /// go only where `receiver_rules` allow.
+    /// go only where `receiver_rules` allow. `issuer_keys` has the keys of OAuth clients.
     pub fn new(
         store: Store,
         clock: Clock,
         secret: Arc<SecretKey>,
         public_url: &str,
-        receiver_rules: Arc<ReceiverRules>,
+        (receiver_rules, issuer_keys): (Arc<ReceiverRules>, IssuerKeys),
     ) -> Self {
         let public_url = public_url.trim_end_matches('/').into();
         let noted = Cache::builder().max_capacity(REMEMBERED).time_to_live(NOTED).build();
-        Self { store, clock, secret, public_url, receiver_rules, noted }
+        Self { store, clock, secret, public_url, receiver_rules, issuer_keys, noted }
     }
 
     /// Notes a sign of the receiver of a stream: it polled or managed it.
@@ -114,6 +117,11 @@ impl Transmitter {
         }
         self.noted.insert((receiver, stream), ()).await;
         self.store.tenant(tenant).note_activity(receiver, stream, self.clock.now_us()).await
+    }
+
+    /// Where a tenant's clients get tokens.
+    fn token_endpoint(&self, tenant_name: &str) -> String {
+        format!("{}/oauth/token", self.issuer(tenant_name))
     }
 
     /// The issuer of a tenant's events, below which all its endpoints lie.

@@ -1,4 +1,4 @@
-//! Access tokens for receivers: the client credentials grant (RFC 6749 §4.4).
+//! Access tokens for clients: the client credentials grant (RFC 6749 §4.4).
 
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
@@ -11,19 +11,28 @@ use crate::{
 
 /// How long a token works, in seconds: the longest that the CAEP Interoperability
 /// Profile 1.0 §2.7 allows.
-const LIFETIME_S: i64 = 3600;
+pub(super) const LIFETIME_S: i64 = 3600;
 
 /// What a client asks of the token endpoint.
 #[derive(Debug, Clone)]
 pub struct TokenRequest {
-    /// Its id, as it gave it.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
+    /// Its id, as it gave it; an assertion may tell it too.
+    pub client_id: Option<String>,
+    /// How it proves who it is.
+    pub authentication: Authentication,
     /// The kind of grant.
     pub grant_type: Option<String>,
     /// What the token shall be able to do; all that the receiver may, if absent.
     pub scope: Option<String>,
+}
+
+/// How a client proves who it is.
+#[derive(Debug, Clone)]
+pub enum Authentication {
+    /// By its secret.
+    Secret(SecretString),
+    /// By a signed token (RFC 7523 §2.2).
+    Assertion(SecretString),
 }
 
 /// A token, and what it is good for.
@@ -44,7 +53,7 @@ pub enum OauthError {
     #[error("{0}")]
     InvalidRequest(String),
     /// The client is unknown, or it is not its secret; the two look alike on purpose.
-    #[error("the client is unknown or revoked, or its secret is wrong")]
+    #[error("the client is unknown or revoked, or its secret or assertion is wrong")]
     InvalidClient,
     /// The grant is another one than we know.
     #[error("the only grant_type is client_credentials")]
@@ -52,6 +61,9 @@ pub enum OauthError {
     /// A scope is unknown, or the receiver may not have it.
     #[error("the scopes of this client are: {0}")]
     InvalidScope(String),
+    /// The keys of the client cannot be had.
+    #[error("the keys of the client cannot be fetched just now")]
+    Unavailable,
     /// The store failed.
     #[error("the database failed")]
     Store(#[from] StoreError),
@@ -65,30 +77,32 @@ impl OauthError {
             Self::InvalidClient => "invalid_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidScope(_) => "invalid_scope",
+            Self::Unavailable => "temporarily_unavailable",
             Self::Store(_) => "server_error",
         }
     }
 }
 
 impl Transmitter {
-    /// Gives a receiver a token for its streams.
+    /// Gives a receiver a token for its streams, or the directory of a connection one for
+    /// SCIM.
     ///
     /// # Errors
     ///
     /// [`OauthError`] with what is wrong; who the client is comes first.
     pub async fn grant(&self, tenant: &str, request: &TokenRequest) -> Result<Grant, OauthError> {
-        let id = Uuid::parse_str(&request.client_id).map_err(|_| OauthError::InvalidClient)?;
-        let receiver = ReceiverId(id);
-        let secret = TokenHash::of(request.client_secret.expose_secret());
+        if let Some(grant) = self.grant_to_client(tenant, request).await? {
+            return Ok(grant);
+        }
+        let id = request.client_id.as_deref().and_then(|id| Uuid::parse_str(id).ok());
+        let receiver = ReceiverId(id.ok_or(OauthError::InvalidClient)?);
+        let Authentication::Secret(secret) = &request.authentication else {
+            return Err(OauthError::InvalidClient);
+        };
+        let secret = TokenHash::of(secret.expose_secret());
         let known = self.store.receiver_with(tenant, receiver, &secret).await?;
         let (tenant, allowed) = known.ok_or(OauthError::InvalidClient)?;
-        match request.grant_type.as_deref() {
-            Some("client_credentials") => (),
-            Some(_) => return Err(OauthError::UnsupportedGrantType),
-            None => {
-                return Err(OauthError::InvalidRequest("`grant_type` is missing".to_owned()));
-            }
-        }
+        check_grant(request)?;
         let scopes = granted(request.scope.as_deref(), allowed)?;
         let token = Token::new(TokenKind::Access, self.clock.random());
         let now_us = self.clock.now_us();
@@ -105,7 +119,16 @@ impl Transmitter {
     }
 }
 
-fn granted(asked: Option<&str>, allowed: Vec<Scope>) -> Result<Vec<Scope>, OauthError> {
+/// Refuses another grant than ours.
+pub(super) fn check_grant(request: &TokenRequest) -> Result<(), OauthError> {
+    match request.grant_type.as_deref() {
+        Some("client_credentials") => Ok(()),
+        Some(_) => Err(OauthError::UnsupportedGrantType),
+        None => Err(OauthError::InvalidRequest("`grant_type` is missing".to_owned())),
+    }
+}
+
+pub(super) fn granted(asked: Option<&str>, allowed: Vec<Scope>) -> Result<Vec<Scope>, OauthError> {
     let Some(asked) = asked else { return Ok(allowed) };
     let names = asked.split(' ').filter(|name| !name.is_empty());
     let scopes: Option<Vec<Scope>> =

@@ -285,3 +285,37 @@ on_both_databases! {
         assert_eq!(helper.get("/offboardings").await["items"].as_array().unwrap().len(), 1);
     }
 }
+
+on_both_databases! {
+    async fn reads_of_people_and_refusals_are_recorded(app: TestApp) {
+        let operator = Admin::new(&app).await;
+        let acme = app.new_tenant().await;
+        let ann = acme.create("Users", json!({ "userName": "ann" })).await;
+        let helper = operator.signed_in(acme.name(), person("bob", "help-desk")).await;
+        let at = |rest: &str| format!("/tenants/{}/{rest}", acme.name());
+
+        helper.get(&at(&format!("users/{}/access", ann.id()))).await;
+        helper.send(Method::GET, &at("tokens"), Value::Null).await.expect_problem(403, "help-desk");
+        operator.get(&at("connections")).await;
+
+        let record = operator.get(&at("audit")).await;
+        let told: Vec<String> = record["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| format!("{} {}", it["actor"].as_str().unwrap(), it["action"].as_str().unwrap()))
+            .collect();
+        let helper = format!("admin:{}/bob", acme.name());
+        assert_eq!(told[told.len() - 2..], [
+            format!("{helper} read users.access"),
+            format!("{helper} refuse tokens.list"),
+        ]);
+        let of_ann = operator.get(&at(&format!("audit?resource={}", ann.id()))).await;
+        assert_eq!(names(&of_ann, "action"), ["create", "read users.access"]);
+        let verified = operator.post(&at("audit/verify"), json!({})).await.expect(200);
+        assert_eq!(verified["intact"], true, "{verified}");
+        let signed = operator.post(&at("audit/checkpoint"), Value::Null).await.expect(200);
+        let verified = operator.post(&at("audit/verify"), signed).await.expect(200);
+        assert_eq!((&verified["intact"], &verified["faults"]), (&json!(true), &json!([])));
+    }
+}

@@ -51,8 +51,66 @@ fn the_record_is_read_from_the_shell() {
         (&json!("brake.set"), &json!("operator:command-line"))
     );
     assert!(shell.say(&["audit", "list", "acme"]).contains("brake.set"));
+    let signed = shell.json(&["audit", "checkpoint", "acme"]);
+    let kept = shell.path().join("checkpoint.jwt");
+    std::fs::write(&kept, signed["checkpoint"].as_str().unwrap()).unwrap();
+    let kept = kept.to_str().unwrap();
+    assert!(shell.say(&["audit", "verify", "acme"]).contains("are as recorded"));
+    let verified = shell.json(&["audit", "verify", "acme", "--checkpoint", kept]);
+    assert_eq!((&verified["intact"], &verified["faults"]), (&json!(true), &json!([])));
+    shell.fail(&["audit", "verify", "acme", "--checkpoint", "/nowhere"], 1, "No such file");
     shell.fail(&["audit", "list", "nobody"], 1, "nobody");
     shell.fail(&["audit", "list", "acme", "--after", "x"], 2, "--after");
+}
+
+#[test]
+fn clients_are_made_from_the_shell() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    shell.say(&["connection", "create", "acme", "entra", "--dialect", "entra"]);
+
+    let said = shell.say(&["client", "add", "acme", "entra", "--scope", "scim.users"]);
+
+    assert!(said.contains("client_secret muster_client_") && said.contains("/t/acme/oauth/token"));
+    let federated = ["--issuer", "https://sts.example/x", "--subject", "principal"];
+    let keys = ["--jwks-uri", "https://sts.example/keys"];
+    let add = [&["client", "add", "acme", "entra"], &federated[..], &keys[..]].concat();
+    let made = shell.json(&add);
+    assert_eq!(
+        (&made["client"]["method"], &made["client_secret"]),
+        (&json!("federated"), &json!(null))
+    );
+    shell.fail(&add, 1, "exists already");
+    shell.fail(&["client", "add", "acme", "entra", "--scope", "root"], 2, "`root` is no scope");
+    shell.fail(&["client", "add", "acme", "none"], 1, "connection `none`");
+    shell.fail(&["client", "add", "acme", "entra", "--jwks", "/nowhere"], 1, "No such file");
+    assert!(shell.say(&["client", "list", "acme"]).contains("federated"));
+    let id = made["client"]["client_id"].as_str().unwrap();
+    shell.say(&["client", "revoke", "acme", id]);
+    shell.say(&add);
+}
+
+#[test]
+fn administrators_are_added_from_the_shell() {
+    let shell = Shell::new();
+    shell.say(&["tenant", "create", "acme"]);
+    shell.say(&["tenant", "create", "acme-eu", "--parent", "acme"]);
+    shell.fail(&["tenant", "create", "other", "--parent", "nobody"], 1, "nobody");
+    shell.fail(&["tenant", "delete", "acme", "--yes"], 1, "tenants belong to this one");
+    let add = ["administrator", "add", "acme", "ann@acme.example", "--role"];
+
+    let added = shell.json(&[&add[..], &["owner", "--with-children"]].concat());
+
+    assert_eq!((&added["role"], &added["with_children"]), (&json!("owner"), &json!(true)));
+    shell.fail(&[&add[..], &["owner"]].concat(), 1, "exists already");
+    shell.fail(&[&add[..], &["root"]].concat(), 2, "possible values");
+    assert!(shell.say(&["administrator", "list", "acme"]).contains("ann@acme.example"));
+    let id = added["id"].as_str().unwrap();
+    let code = shell.say(&["administrator", "link", "acme", id]);
+    assert!(code.starts_with("muster_link_"), "{code}");
+    shell.fail(&["administrator", "link", "acme", id, "--expires", "8d"], 2, "7 days");
+    shell.say(&["administrator", "remove", "acme", id]);
+    shell.fail(&["administrator", "remove", "acme", id], 1, id);
 }
 
 #[test]

@@ -1,59 +1,37 @@
 //! Global Token Revocation: an identity provider ends sessions (Okta Universal Logout).
 
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
-};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use muster::{clock::Clock, tenant::Scope};
 
 use super::*;
-use crate::support::PUBLIC_URL;
+use crate::support::{PUBLIC_URL, Signer, no_issuer_keys};
 
 const ISSUER: &str = "https://acme.okta.test";
 
 /// An identity provider with a key.
-struct Provider {
-    key: EcdsaKeyPair,
-    jwk: Value,
-}
+struct Provider(Signer);
 
 impl Provider {
     fn new() -> Self {
-        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let key = EcdsaKeyPair::generate(algorithm).unwrap();
-        let point = key.public_key().as_ref();
-        let jwk = json!({
-            "kty": "EC", "crv": "P-256", "kid": "one", "use": "sig", "alg": "ES256",
-            "x": URL_SAFE_NO_PAD.encode(&point[1..33]), "y": URL_SAFE_NO_PAD.encode(&point[33..]),
-        });
-        Self { key, jwk }
+        Self(Signer::new())
     }
 
     fn jwks(&self) -> Value {
-        json!({ "keys": [self.jwk] })
+        self.0.jwks()
     }
 
     /// A token with these members in place of the usual ones; null leaves one out.
     fn token(&self, tenant: &TestTenant, header: &Value, claims: &Value) -> String {
         let clock = Clock::system();
         let now = clock.now_seconds();
-        let mut full = [
+        let full = [
             json!({ "typ": "global-token-revocation+jwt", "alg": "ES256", "kid": "one" }),
             json!({
                 "iss": ISSUER, "sub": "client-1", "aud": endpoint(tenant),
                 "jti": clock.new_id().to_string(), "iat": now, "nbf": now - 300, "exp": now + 300,
             }),
         ];
-        for (part, changes) in full.iter_mut().zip([header, claims]) {
-            for (name, value) in changes.as_object().unwrap() {
-                part[name] = value.clone();
-            }
-            part.as_object_mut().unwrap().retain(|_, value| !value.is_null());
-        }
-        let message = full.map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".");
-        let signature = self.key.sign(&SystemRandom::new(), message.as_bytes()).unwrap();
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+        self.0.sign(full, [header, claims])
     }
 
     fn good(&self, tenant: &TestTenant) -> String {
@@ -171,12 +149,8 @@ on_both_databases! {
         assert_eq!(events.iter().filter(|it| *it == "session-revoked").count(), 1);
         // Another replica on the same database.
         let store = super::receipts::replica(&app).await;
-        let other = muster::provision::GlobalRevocation::new(
-            store,
-            Clock::system(),
-            PUBLIC_URL,
-            std::sync::Arc::new(NoKeys),
-        );
+        let (clock, keys) = (Clock::system(), no_issuer_keys());
+        let other = muster::provision::GlobalRevocation::new(store, clock, PUBLIC_URL, keys);
         let body = email("barbara").to_string();
         let proof = other.check(acme.name(), &token).await.unwrap();
         let used = other.revoke(proof, body.as_bytes()).await.unwrap_err();
@@ -319,15 +293,6 @@ on_both_databases! {
         let seconds: u64 = refused.headers["retry-after"].to_str().unwrap().parse().unwrap();
         assert!((1..=60).contains(&seconds), "{seconds}");
         call(&app, &globex, &provider.good(&globex), email("barbara")).await.expect(204);
-    }
-}
-
-/// Keys that nobody needs.
-struct NoKeys;
-
-impl muster::provision::KeySource for NoKeys {
-    fn fetch(&self, _: String) -> futures_util::future::BoxFuture<'_, Result<Value, String>> {
-        Box::pin(async { Err("nobody asks".to_owned()) })
     }
 }
 

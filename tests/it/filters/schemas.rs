@@ -40,12 +40,7 @@ fn change(id: ResourceId, kind: &ResourceType, document: &Document, at_us: i64) 
         members: MemberChanges::default(),
         txn: "test".to_owned(),
         events: Vec::new(),
-        audit: AuditEntry {
-            id: id.get(),
-            actor: "test".to_owned(),
-            action: "things.create",
-            attributes: Vec::new(),
-        },
+        audit: AuditEntry::new(id.get(), "test".to_owned(), "things.create"),
     }
 }
 

@@ -11,6 +11,7 @@ use muster::{
 };
 
 use super::*;
+use crate::support::no_issuer_keys;
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -29,7 +30,8 @@ async fn at(app: &TestApp, seconds: i64) -> Transmitter {
     let store = store(app).await;
     let clock = Clock::stopped_at(Clock::system().now_us() + seconds * 1_000_000);
     let secret = Arc::new(SecretKey::new(&[7; 32]).unwrap());
-    Transmitter::new(store, clock, secret, PUBLIC_URL, Arc::new(ReceiverRules::default()))
+    let places = (Arc::new(ReceiverRules::default()), no_issuer_keys());
+    Transmitter::new(store, clock, secret, PUBLIC_URL, places)
 }
 
 async fn managed(app: &TestApp, client: &Client, receiver: &IssuedReceiver) -> Managed {

@@ -7,6 +7,7 @@ mod process;
 mod receiver;
 mod set_receiver;
 mod shape;
+mod signer;
 mod socket;
 #[expect(dead_code, reason = "shared with the unit tests of sinks")]
 mod stand_in;
@@ -19,6 +20,7 @@ pub(crate) use process::{Home, Process};
 pub(crate) use receiver::{Receiver, Set};
 pub(crate) use set_receiver::{Delivery, SetReceiver};
 pub(crate) use shape::check_set;
+pub(crate) use signer::{Signer, no_issuer_keys};
 pub(crate) use socket::{RawAnswer, exchange};
 pub(crate) use stand_in::{Heard, Reply, StandIn};
 

@@ -1,39 +1,42 @@
-//! The token with which an identity provider proves that it may end sessions
-//! (draft-parecki-oauth-global-token-revocation, as Okta Universal Logout signs it).
+//! Tokens that others sign to prove who they are: an identity provider that may end
+//! sessions (draft-parecki-oauth-global-token-revocation, as Okta Universal Logout signs
+//! it), or an OAuth client (RFC 7523 §3).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, jwk::Jwk};
 use serde_json::{Map, Value};
 
-/// The `typ` of its header.
-const TYPE: &str = "global-token-revocation+jwt";
 /// A longer one is none.
 const MAX_BYTES: usize = 16 * 1024;
 /// The issuer's clock may be so many seconds ahead.
 const LEEWAY_S: i64 = 60;
-/// One that may be used for longer could not be remembered.
-const LONGEST_LIFE_S: i64 = 15 * 60;
 /// Longest `jti`, in bytes.
 const LONGEST_JTI: usize = 256;
 
 /// What a token must say.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenTerms<'a> {
+    /// The `typ` of its header: one of these, in any case.
+    pub types: &'a [&'a str],
+    /// Whether it may have no `typ`.
+    pub untyped: bool,
     /// Its issuer.
     pub issuer: &'a str,
     /// Its subject, if it must have a certain one.
     pub subject: Option<&'a str>,
-    /// The endpoint that it is shown to.
-    pub audience: &'a str,
+    /// What it is shown to: one of these.
+    pub audiences: &'a [&'a str],
     /// Whole seconds since 1970.
     pub now: i64,
+    /// For how many seconds it may be good yet; one that is used once must be remembered.
+    pub longest_s: i64,
 }
 
 /// A genuine token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RevocationToken {
+pub struct SignedToken {
     /// Its id, by which it is used once.
-    pub jti: String,
+    pub jti: Option<String>,
     /// When it ends, in whole seconds since 1970.
     pub expires_at: i64,
 }
@@ -45,7 +48,7 @@ pub enum RefusedToken {
     #[error("not a compact signed token")]
     Malformed,
     /// It is for something else.
-    #[error("`typ` is not `global-token-revocation+jwt`, or `crit` is there")]
+    #[error("`typ` is another, or `crit` is there")]
     Type,
     /// It is signed in a way that is not accepted.
     #[error("`alg` is neither `RS256` nor `ES256`")]
@@ -66,21 +69,21 @@ pub enum RefusedToken {
 /// # Errors
 ///
 /// The first check that fails.
-pub fn verify_revocation(
+pub fn verify_token(
     compact: &str,
     jwks: &Value,
     terms: TokenTerms<'_>,
-) -> Result<RevocationToken, RefusedToken> {
+) -> Result<SignedToken, RefusedToken> {
     if MAX_BYTES < compact.len() {
         return Err(RefusedToken::Malformed);
     }
     let (header, _) = compact.split_once('.').ok_or(RefusedToken::Malformed)?;
     let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| RefusedToken::Malformed)?;
     let header: Value = serde_json::from_slice(&header).map_err(|_| RefusedToken::Malformed)?;
-    let (algorithm, key) = key_of(&header, jwks)?;
+    let (algorithm, key) = key_of(&header, jwks, &terms)?;
     let mut validation = Validation::new(algorithm);
     validation.set_issuer(&[terms.issuer]);
-    validation.set_audience(&[terms.audience]);
+    validation.set_audience(terms.audiences);
     validation.sub = terms.subject.map(str::to_owned);
     // The times are looked at below, by a clock that is an argument.
     validation.validate_exp = false;
@@ -89,13 +92,21 @@ pub fn verify_revocation(
     validation.set_required_spec_claims(&required);
     let token = decode::<Map<String, Value>>(compact, &key, &validation);
     let claims = token.map_err(|_| RefusedToken::Signature)?.claims;
-    check_times(&claims, terms.now)
+    check_times(&claims, &terms)
 }
 
 /// The key that the header names, if the header is that of such a token.
-fn key_of(header: &Value, jwks: &Value) -> Result<(Algorithm, DecodingKey), RefusedToken> {
+fn key_of(
+    header: &Value,
+    jwks: &Value,
+    terms: &TokenTerms<'_>,
+) -> Result<(Algorithm, DecodingKey), RefusedToken> {
     let text = |value: &Value, name: &str| value.get(name)?.as_str().map(str::to_owned);
-    if text(header, "typ").as_deref() != Some(TYPE) || header.get("crit").is_some() {
+    let is_typed = match text(header, "typ") {
+        Some(typ) => terms.types.iter().any(|it| it.eq_ignore_ascii_case(&typ)),
+        None => terms.untyped && header.get("typ").is_none(),
+    };
+    if !is_typed || header.get("crit").is_some() {
         return Err(RefusedToken::Type);
     }
     let name = text(header, "alg").ok_or(RefusedToken::Algorithm)?;
@@ -117,13 +128,17 @@ fn key_of(header: &Value, jwks: &Value) -> Result<(Algorithm, DecodingKey), Refu
     Ok((algorithm, DecodingKey::from_jwk(&key).map_err(|_| RefusedToken::Key)?))
 }
 
-fn check_times(claims: &Map<String, Value>, now: i64) -> Result<RevocationToken, RefusedToken> {
+fn check_times(
+    claims: &Map<String, Value>,
+    terms: &TokenTerms<'_>,
+) -> Result<SignedToken, RefusedToken> {
     let time = |name: &str| {
         let value = claims.get(name)?;
         value.as_i64().or_else(|| value.as_f64().and_then(whole))
     };
+    let now = terms.now;
     let soon = now.saturating_add(LEEWAY_S);
-    let within = |at: i64| now < at && at <= now.saturating_add(LONGEST_LIFE_S);
+    let within = |at: i64| now < at && at <= now.saturating_add(terms.longest_s);
     let expires_at = time("exp").filter(|at| within(*at)).ok_or(RefusedToken::Claim("exp"))?;
     if time("iat").is_none_or(|issued| soon < issued) {
         return Err(RefusedToken::Claim("iat"));
@@ -132,9 +147,8 @@ fn check_times(claims: &Map<String, Value>, now: i64) -> Result<RevocationToken,
         return Err(RefusedToken::Claim("nbf"));
     }
     let jti = claims.get("jti").and_then(Value::as_str);
-    let jti = jti.filter(|jti| (1..=LONGEST_JTI).contains(&jti.len()));
-    let jti = jti.ok_or(RefusedToken::Claim("jti"))?.to_owned();
-    Ok(RevocationToken { jti, expires_at })
+    let jti = jti.filter(|jti| (1..=LONGEST_JTI).contains(&jti.len())).map(str::to_owned);
+    Ok(SignedToken { jti, expires_at })
 }
 
 /// A time with a fraction, without it.
