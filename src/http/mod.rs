@@ -11,6 +11,7 @@ mod error;
 mod events;
 mod gate;
 mod log;
+mod openapi;
 pub mod ops;
 mod payload;
 mod scim;

@@ -15,6 +15,7 @@ mod brake;
 mod clients;
 mod connections;
 mod connectors;
+mod document;
 mod events;
 mod keys;
 mod letters;
@@ -88,7 +89,7 @@ pub fn service() -> OpenApiService<impl OpenApi, ()> {
 
 /// The OpenAPI document; the same for the same program.
 pub fn spec() -> String {
-    service().spec()
+    document::complete(&service().spec())
 }
 
 /// The routes `/v1/…` and `/openapi.json`, to be nested under `/admin`.

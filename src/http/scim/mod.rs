@@ -24,10 +24,13 @@ use poem::{
 };
 use poem_openapi::{LicenseObject, OpenApiService};
 
+use serde_json::{Value, json};
+
 use super::{
     auth::Authenticator,
     error::{Refusal, scim_response},
     gate::{self, Gate},
+    openapi,
     payload::{BodyLimit, SCIM_JSON},
 };
 use crate::{
@@ -74,7 +77,12 @@ fn service() -> OpenApiService<Apis, ()> {
 
 /// The OpenAPI document of the base, the same for the same program.
 pub(crate) fn spec() -> String {
-    service().spec()
+    let mut document = openapi::read(&service().spec());
+    if let Some(server) = document.pointer_mut("/servers/0").and_then(Value::as_object_mut) {
+        let tenant = json!({ "default": "acme", "description": "The tenant's name." });
+        server.insert("variables".to_owned(), json!({ "tenant": tenant }));
+    }
+    openapi::write(&document)
 }
 
 /// A tenant's SCIM base as an endpoint.

@@ -319,3 +319,27 @@ on_both_databases! {
         assert_eq!((&verified["intact"], &verified["faults"]), (&json!(true), &json!([])));
     }
 }
+
+on_both_databases! {
+    async fn every_body_has_an_example_that_is_understood(app: TestApp) {
+        let operator = Admin::new(&app).await;
+        operator.tenant("acme").await;
+        let url = format!("{}/admin/openapi.json", app.address());
+        let document: Value = app.http().get(url).send().await.unwrap().json().await.unwrap();
+        for operation in Operation::all(&operator).await {
+            let method = operation.method.as_str().to_ascii_lowercase();
+            let body = &document["paths"][&operation.template][&method]["requestBody"];
+            if body.is_null() {
+                continue;
+            }
+            let content = body["content"].as_object().unwrap().values().next().unwrap();
+            let example = &content["example"];
+            assert!(example.is_object(), "{} has no example", operation.id);
+            let path = operation.path("acme");
+            let path = path.replace("urn:example:none", BADGE).replace("/none", "/Badge");
+            let reply = operator.send(operation.method, &path, example.clone()).await;
+            let understood = !matches!(reply.status, 400 | 413 | 415 | 422 | 500..);
+            assert!(understood, "{}: {} {}", operation.id, reply.status, reply.body);
+        }
+    }
+}
