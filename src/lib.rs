@@ -25,6 +25,7 @@
 //! | [`provision`] | the use cases, one file a verb |
 //! | [`delivery`] | from the outbox to the receiver: push, poll, retries, keys |
 //! | [`http`] | the accept loop, authentication, routes, errors as answers |
+//! | [`guide`] | how to connect a directory, receive events, let people leave: documentation alone |
 //! | [`app`], [`cli`], [`demo`], [`config`], [`telemetry`], [`clock`] | what holds the rooms together |
 //!
 //! # The way of one request
@@ -56,6 +57,7 @@ pub mod config;
 pub mod delivery;
 pub mod demo;
 pub mod event;
+pub mod guide;
 pub mod http;
 pub mod provision;
 pub mod scim;

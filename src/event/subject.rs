@@ -28,8 +28,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The subject of [`EventUri::Verification`] and [`EventUri::StreamUpdated`]:
-    /// the stream itself.
+    /// The subject of [`Verification`](super::EventUri::Verification) and
+    /// [`StreamUpdated`](super::EventUri::StreamUpdated): the stream itself.
     pub fn stream(stream_id: String) -> Self {
         Self {
             endpoint: String::new(),

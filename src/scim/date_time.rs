@@ -39,7 +39,7 @@ pub fn format(microseconds: i64) -> String {
     text
 }
 
-/// Adds what [`format`] writes. Lists do this twice a resource, so it is done
+/// Adds what [`format()`] writes. Lists do this twice a resource, so it is done
 /// by hand, digit by digit.
 pub fn push(text: &mut String, microseconds: i64) {
     let nanoseconds = i128::from(microseconds.clamp(FIRST, LAST)) * 1_000;

@@ -37,6 +37,7 @@ mod etag;
 mod events;
 mod filters;
 mod groups;
+mod guides;
 mod hostile;
 mod keys;
 mod limits;

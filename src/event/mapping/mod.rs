@@ -20,7 +20,7 @@
 //! could open a session between two Sets, and one that purges first could not
 //! find the user whose sessions it must end.
 //!
-//! What [`details`] adds for a user's names, credentials and claims has its
+//! What [`mod@details`] adds for a user's names, credentials and claims has its
 //! place among these: sessions end before anything but the block of login, and
 //! claims come last.
 

@@ -2,7 +2,7 @@
 //!
 //! poem-openapi documents the arguments of functions and nothing else. The
 //! parameters that operations share are therefore tokens, written once in
-//! [`with_parameters`], and an endpoint is made by [`resources`].
+//! `with_parameters`, and an endpoint is made by `resources`.
 
 use poem::{Request, web::Data};
 use poem_openapi::{

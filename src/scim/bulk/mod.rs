@@ -1,7 +1,7 @@
 //! Bulk: many operations in one request (RFC 7644 §3.7).
 //!
 //! A [`BulkRequest`] holds what each operation asks, or why it cannot be asked;
-//! [`plan`] says in which order to do them; a [`Done`] is what became of one.
+//! [`plan()`] says in which order to do them; a [`Done`] is what became of one.
 //! Doing them is the business of `provision`.
 //!
 //! Rules where the RFC leaves a choice:

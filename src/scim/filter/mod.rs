@@ -3,7 +3,7 @@
 //! Text is parsed to a [`Filter`] (nom), which prints back to the same text in
 //! canonical form. Checked against a resource type it becomes a
 //! [`CheckedFilter`], in which every attribute is known and every literal has
-//! the attribute's type. [`eval`] answers it on one resource; `store::filter_sql`
+//! the attribute's type. [`eval()`] answers it on one resource; `store::filter_sql`
 //! answers it on a database, and the two agree.
 
 mod check;

@@ -2,7 +2,7 @@
 //!
 //! [`PatchOp::parse`] reads the message against the schema: paths are resolved,
 //! values have their types, objects are taken apart into single steps. It needs
-//! no resource, so a bad message is refused before one is looked up. [`apply`]
+//! no resource, so a bad message is refused before one is looked up. [`apply()`]
 //! takes the steps in order on a copy of the document and checks the result as
 //! a whole, so a request changes everything it asks for or nothing.
 //!

@@ -3,7 +3,7 @@
 //!
 //! RFC 7644 §3.10 (notation), §3.5.2 (paths of PATCH, rule `PATH`). A path is
 //! parsed as it was written ([`AttributePath`], [`PatchPath`]), then resolved
-//! against a resource type ([`resolve`]), which gives an [`AttributeRef`].
+//! against a resource type ([`resolve()`]), which gives an [`AttributeRef`].
 
 mod parse;
 mod resolve;

@@ -1,8 +1,8 @@
 //! Resources as values: what a client gave, checked, and how it is shown.
 //!
-//! [`validate`] turns a body into a [`Document`], which holds canonical names
+//! [`validate()`] turns a body into a [`Document`], which holds canonical names
 //! in the order of the schema and only attributes that have a value (RFC 7643
-//! §2.5). [`render`] puts the server's attributes around a stored document
+//! §2.5). [`render()`] puts the server's attributes around a stored document
 //! without reading it; a [`Projection`] takes away what was not asked for.
 
 mod certificate;
