@@ -38,10 +38,8 @@ impl Store {
     ///
     /// [`StoreError`] if the database fails.
     pub async fn tenants_with_loose_entries(&self) -> Result<Vec<TenantId>, StoreError> {
-        let sql = Sql::new(
-            "select t.id from tenant t where exists (select 1 from audit_entry a
-                where a.tenant_id = t.id and a.place is null) limit 1000",
-        );
+        let sql =
+            Sql::new("select distinct tenant_id from audit_entry where place is null limit 1000");
         let rows = self.operator().view().await?.all(sql).await?;
         rows.iter().map(|row| Ok(TenantId::new(row.try_get_by_index(0)?))).collect()
     }

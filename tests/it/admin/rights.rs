@@ -310,6 +310,12 @@ on_both_databases! {
             format!("{helper} read users.access"),
             format!("{helper} refuse tokens.list"),
         ]);
+        let auditor = operator.signed_in(acme.name(), person("eve", "auditor")).await;
+        auditor.get(&at("audit?after=00000000-0000-0000-0000-000000000000")).await;
+        let record = operator.get(&at("audit")).await;
+        let last = record["items"].as_array().unwrap().last().unwrap();
+        assert_eq!(last["actor"], format!("admin:{}/eve", acme.name()));
+        assert_eq!(last["action"], "read audit.list");
         let of_ann = operator.get(&at(&format!("audit?resource={}", ann.id()))).await;
         assert_eq!(names(&of_ann, "action"), ["create", "read users.access"]);
         let verified = operator.post(&at("audit/verify"), json!({})).await.expect(200);
